@@ -1,0 +1,77 @@
+"""Failure notes: a scan that fails is a recorded row, never the end of the cohort.
+
+A stage that cannot measure a scan writes a small note in place of each of its outputs. The next stage finds the note
+where it expected an image, and passes it on; the cohort stage finds it where it expected a table, and makes it a row
+of the exclusions. The workflow engine sees outputs that exist, so all other scans go on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+LOGGER = logging.getLogger(__name__)
+
+NOTE_KEY = "morpho_failure"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a scan has no numbers: the stage that failed, the reason in words, and the log that tells more."""
+
+    stage: str
+    reason: str
+    log: str
+
+
+def read_failure(path: str | Path) -> Failure | None:
+    """Read the failure note at `path`; None if the file is a real output."""
+    with Path(path).open("rb") as file:
+        if not file.read(len(NOTE_KEY) + 3).startswith(f'{{"{NOTE_KEY}'.encode()):
+            return None
+    note = json.loads(Path(path).read_text(encoding="utf-8"))
+    return Failure(**note[NOTE_KEY])
+
+
+def write_failure(failure: Failure, outputs: Iterable[str | Path]) -> None:
+    """Write a failure note in place of each of `outputs`."""
+    text = json.dumps({NOTE_KEY: asdict(failure)}, ensure_ascii=False) + "\n"
+    for output in outputs:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        Path(output).write_text(text, encoding="utf-8")
+
+
+def run_stage(
+    stage: str, work: Callable[[], None], *, inputs: Iterable[str | Path], outputs: Iterable[str | Path], log: str | Path
+) -> None:
+    """Run one stage of one scan; whatever goes wrong becomes a failure note in place of the outputs.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage, for the note.
+    work
+        Reads the inputs and writes the outputs.
+    inputs
+        Files of earlier stages. If one of them is a failure note, nothing is run and the note is passed on.
+    outputs
+        Files that `work` writes.
+    log
+        Log file, named in the note.
+    """
+    outputs = list(outputs)
+    for path in inputs:
+        earlier = read_failure(path)
+        if earlier is not None:
+            LOGGER.warning("not run: stage %s failed before (%s)", earlier.stage, earlier.reason)
+            write_failure(earlier, outputs)
+            return
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - any failure of one scan must stay a failure of that scan
+        LOGGER.exception("stage %s failed", stage)
+        reason = str(error) or type(error).__name__
+        write_failure(Failure(stage, reason, str(log)), outputs)

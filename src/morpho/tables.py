@@ -1,0 +1,179 @@
+"""Tables and JSON files on disk, in one form: UTF-8, tab-separated, missing cells "n/a", a JSON dictionary beside.
+
+Files appear whole or not at all: they are written under another name and then moved into place.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from morpho.errors import MorphoError
+
+MISSING = "n/a"
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf")
+INTEGER = re.compile(r"[+-]?\d{1,18}")
+KEY_COLUMNS = frozenset({"participant_id", "session_id", "scan", "folder", "path"})
+TEXT_COLUMNS = KEY_COLUMNS | {
+    "roi", "hemisphere", "family", "scale", "contrast", "status", "reason", "stage", "formula", "head_size",
+    "head_size_note", "input_kind", "group", "sex", "site", "run",
+}  # fmt: skip
+
+ColumnDictionary = Mapping[str, Mapping[str, object]]
+
+
+def describe_column(
+    description: str, *, units: str | None = None, levels: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Describe one column of a table as BIDS does (keys Description, Units, Levels)."""
+    entry: dict[str, object] = {"Description": description}
+    if units is not None:
+        entry["Units"] = units
+    if levels is not None:
+        entry["Levels"] = dict(levels)
+    return entry
+
+
+def dictionary_path(path: str | Path) -> Path:
+    """Path of the JSON dictionary beside a table: ``cohort.tsv`` has ``cohort.json``."""
+    return Path(path).with_suffix(".json")
+
+
+def write_table(table: pd.DataFrame, path: str | Path, dictionary: ColumnDictionary, *, digits: int = 10) -> None:
+    """Write a table and, beside it, the dictionary of its columns.
+
+    Missing values and empty text become "n/a"; tabs and line breaks inside a cell become a space, because a TSV
+    cannot hold them.
+
+    Parameters
+    ----------
+    table
+        Its index is not written.
+    path
+        The ``.tsv`` file; its folder is made.
+    dictionary
+        Description of every column; entries of columns that the table lacks are left out.
+    digits
+        Significant digits of floating-point numbers.
+
+    Raises
+    ------
+    ValueError
+        If a column has no description: a defect of the caller, not of the data.
+    """
+    undescribed = [str(column) for column in table.columns if column not in dictionary]
+    if undescribed:
+        message = f"Columns {undescribed} of {Path(path).name} have no description. Add them to its dictionary."
+        raise ValueError(message)
+    cells = pd.DataFrame(
+        {column: [_format_cell(value, digits) for value in table[column].tolist()] for column in table.columns},
+        dtype=object,
+    )
+    text = cells.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n")
+    write_json({str(column): dict(dictionary[column]) for column in table.columns}, dictionary_path(path))
+    write_text(text, path)
+
+
+def _format_cell(value: Any, digits: int) -> str:
+    """Text of one cell."""
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(float(f"{value:.{digits}g}"))
+    return re.sub(r"\s*[\t\r\n]\s*", " ", str(value)).strip() or MISSING
+
+
+def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a table that `write_table` wrote.
+
+    Parameters
+    ----------
+    path
+        The ``.tsv`` file.
+    text
+        Columns to keep as text even if all their cells look like numbers, besides those known to be text
+        (`TEXT_COLUMNS`: identifiers, names, reasons).
+
+    Returns
+    -------
+    Columns of whole numbers without gaps are int64, other numbers float64 (missing is NaN), true/false is bool, the
+    rest text (missing is NaN). In `KEY_COLUMNS`, such as ``session_id``, absent is "" instead.
+
+    Raises
+    ------
+    MorphoError
+        If the file is empty, is not UTF-8, or has rows that are longer or shorter than its header.
+    """
+    path = Path(path)
+    keep_text = TEXT_COLUMNS.union(text)
+    cells = _read_cells(path)
+    return pd.DataFrame({str(name): _parse_column(cells[name], keep_text) for name in cells.columns})
+
+
+def _read_cells(path: Path) -> pd.DataFrame:
+    """Read all cells as text, nothing interpreted."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"Table {path} is not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+        raise MorphoError(message) from error
+    lines = [line for line in content.split("\n") if line.strip()]
+    if not lines:
+        message = f"Table {path} is empty; it must have at least a header line. Delete it and run again."
+        raise MorphoError(message)
+    width = lines[0].count("\t")
+    ragged = [str(number) for number, line in enumerate(lines, start=1) if line.count("\t") != width]
+    if ragged:
+        message = (
+            f"Table {path} has {width + 1} columns but another number of cells in line(s) {', '.join(ragged[:10])}. "
+            "Each line needs one cell per column, separated by tabs; write n/a where there is no value."
+        )
+        raise MorphoError(message)
+    buffer = StringIO("\n".join(lines))
+    return pd.read_csv(buffer, sep="\t", dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False)
+
+
+def _parse_column(cells: pd.Series[str], keep_text: frozenset[str]) -> pd.Series[Any]:
+    """Give a column of text cells its type."""
+    values = cells.str.strip()
+    present = values[~values.isin({MISSING, ""})]
+    if cells.name in KEY_COLUMNS:
+        return values.where(~values.isin({MISSING, ""}), "")
+    if cells.name not in keep_text:
+        if len(present) == len(values) and len(values) and values.str.fullmatch(INTEGER).all():
+            return values.astype("int64")
+        if present.str.fullmatch(NUMBER).all():
+            return present.astype("float64").reindex(values.index)
+        if len(present) == len(values) and values.str.lower().isin({"true", "false"}).all():
+            return values.str.lower() == "true"
+    return present.reindex(values.index)
+
+
+def write_json(value: object, path: str | Path) -> None:
+    """Write a value as indented JSON in UTF-8; NaN and infinity are refused (ValueError), as JSON has none."""
+    write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Write a text file in UTF-8 so that it is there whole or not at all; its folder is made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(temporary, path)  # noqa: PTH105 - the atomic move is the point
+    finally:
+        temporary.unlink(missing_ok=True)
