@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,3 +75,23 @@ def run_stage(
         LOGGER.exception("stage %s failed", stage)
         reason = str(error) or type(error).__name__
         write_failure(Failure(stage, reason, str(log)), outputs)
+
+
+def sort_failures(outputs: Mapping[str, str | Path]) -> tuple[dict[str, Path], dict[str, Failure]]:
+    """Part the outputs of all scans into real ones and failure notes.
+
+    Parameters
+    ----------
+    outputs
+        Scan -> output of its last stage.
+
+    Returns
+    -------
+    measured
+        Scan -> real output.
+    failures
+        Scan -> why it has none.
+    """
+    notes = {scan: read_failure(path) for scan, path in outputs.items()}
+    measured = {scan: Path(path) for scan, path in outputs.items() if notes[scan] is None}
+    return measured, {scan: note for scan, note in notes.items() if note is not None}

@@ -1,8 +1,8 @@
-"""Who enters a model, with what, and whether the model can be estimated at all.
+"""Who enters a model, and with which covariates.
 
-Takes the cohort table (one row per measured scan) and gives the analysis set of one region, its formula and the
-fitted term of interest. Whatever cannot be estimated raises `DesignError` with the reason in words; nothing is
-imputed. Which questions are asked, and of which regions, is the business of `morpho.infer.models`.
+Takes the cohort table (one row per measured scan) and gives, for the volume of one region, the people with all values
+and the formula of the model. Nothing is imputed. Which questions are asked, and of which regions, is the business of
+`morpho.infer.models`; `morpho.infer.fit` estimates.
 """
 
 import logging
@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import patsy
-import statsmodels.api as sm
 
 from morpho.errors import ConfigError, DesignError
 
@@ -24,12 +21,6 @@ COVARIATE_COLUMNS = {"age": "age_years", "sex": "sex"}
 HEAD_SIZES = {"tiv": "total intracranial volume", "affine_tiv": "affine head size", "brain_volume": "brain volume"}
 FIRST_SESSIONS = ("ses-base", "ses-bl", "ses-pre")  # "post" would come before "pre" in the alphabet
 MM3_PER_DM3 = 1e6
-MIN_RESIDUAL_DF = 3
-CAUTION_VIF = 5.0
-RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
-EXCLUSION_COLUMNS = ("participant_id", "session_id", "scan", "stage", "reason")
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,29 +52,6 @@ class Sample:
     head_size: HeadSize
     notes: tuple[str, ...]
     missing: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class TermFit:
-    """The term of interest in a fitted model; arrays have one value per person of the sample.
-
-    `mean_at_zero` is the prediction with the term at 0 and all else at its mean; `adjusted` the volumes with
-    everybody's other covariates moved to their mean; residuals are those of volume and term on the other covariates.
-    """
-
-    estimate: float
-    se: float
-    t: float
-    df: int
-    p: float
-    ci_low: float
-    ci_high: float
-    unit_variance: float
-    vif: float
-    mean_at_zero: float
-    adjusted: Array
-    term_residual: Array
-    volume_residual: Array
 
 
 def choose_baseline(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -173,28 +141,84 @@ def select_sample(people: pd.DataFrame, outcome: str, question: Question) -> Sam
 
     Returns
     -------
-    Sample with ``volume_mm3``, the term of interest and the covariates, without missing values.
-
-    Raises
-    ------
-    DesignError
-        If the cohort table lacks a column that the model needs.
-    ConfigError
-        If a covariate is not known.
+    Sample with ``participant_id``, ``volume_mm3``, the term of interest and the covariates, nothing missing,
+    and ``group``.
     """
     head_size = question.head_size
     if head_size.column == outcome:
         head_size = HeadSize("none", f"{outcome} is the outcome itself, so it cannot be its own covariate")
-    columns = {"volume_mm3": outcome, question.name: question.focus} | _name_covariates(question.covariates, head_size)
-    _check_present(people, list(columns.values()))
+    columns = {"volume_mm3": outcome, question.name: question.focus, **_name_covariates(question, head_size)}
+    _check_present(people, ["group", *columns.values()])
     frame = pd.DataFrame({name: people[column].to_numpy() for name, column in columns.items()})
-    frame["participant_id"] = people["participant_id"].to_numpy()
+    for name in frame.columns[frame.columns.str.endswith("_dm3")]:
+        frame[name] /= MM3_PER_DM3
     frame["site"] = people["site"].to_numpy() if "site" in people else None
-    if frame.dropna(subset=list(columns))["site"].nunique() > 1:
+    if len(set(frame.dropna()["site"])) > 1:
         columns["site"] = "site"
+    participants = people["participant_id"].astype(str).to_numpy()
     lacking = frame[list(columns)].isna()
+    missing = {
+        participants[row]: [columns[name] for name in lacking.columns[lacking.loc[row]]]
+        for row in np.flatnonzero(lacking.any(axis=1))
+    }
+    frame = frame.assign(participant_id=participants, group=people["group"].to_numpy())
     data = frame[~lacking.any(axis=1)].reset_index(drop=True)
-    terms, notes = _write_terms(data, [name for name in columns if name not in {"volume_mm3", question.name}])
-    who = frame["participant_id"].astype(str)
-    missing = {who[row]: [columns[name] for name in columns if lacking.at[row, name]] for row in data_rows(lacking)}
-    return Sample(outcome, data, " + ".join([f"volume_mm3 ~ {question.term}", *terms]), head_size, tuple(notes), missing)
+    terms, notes = _write_terms(data, list(columns)[2:])
+    if "site" not in columns and 0 < data["site"].count() < len(data):
+        notes.append("some people have no site; no site term, as the others share one")
+    formula = " + ".join([f"volume_mm3 ~ {question.term}", *terms])
+    return Sample(outcome, _centre(data, list(columns)[2:]), formula, head_size, tuple(notes), missing)
+
+
+def _order_session(label: str) -> tuple[bool, list[str | int]]:
+    """Place a session label in time: first the usual names of a first session, then by the numbers in it."""
+    parts = re.split(r"(\d+)", label.lower())
+    return not label.lower().startswith(FIRST_SESSIONS), [int(part) if part.isdigit() else part for part in parts]
+
+
+def _name_covariates(question: Question, head_size: HeadSize) -> dict[str, str]:
+    """Map names in the formula to columns of the cohort table."""
+    unknown = sorted(set(question.covariates) - set(COVARIATE_COLUMNS))
+    if unknown:
+        msg = f"Unknown covariates in config models.covariates: {unknown}. Use some of: {', '.join(COVARIATE_COLUMNS)}."
+        raise ConfigError(msg)
+    columns = {COVARIATE_COLUMNS[name]: COVARIATE_COLUMNS[name] for name in question.covariates}
+    if head_size.column != "none":
+        columns[head_size.column.removesuffix("_mm3") + "_dm3"] = head_size.column
+    return columns
+
+
+def _check_present(people: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a model of columns that the cohort table does not have."""
+    problems = []
+    for column in (column for column in columns if column not in people):
+        name = column.removesuffix("_years")
+        key = "severity" if name.startswith("severity_") else f"columns.{name}"
+        if column.endswith("_mm3"):
+            problems.append(f"the cohort table has no column {column}: not measured (config volumes.rois)")
+        else:
+            problems.append(f"participants.tsv has no {name} column (config participants.{key})")
+    if problems:
+        raise DesignError("; ".join(problems))
+
+
+def _write_terms(data: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Write the covariates that vary as terms of the formula, and a note on each that does not."""
+    terms, notes = [], []
+    for name in names:
+        if data[name].nunique() < 2:
+            notes += [f"{name} left out of the model: it is {value} for everyone" for value in data[name].iloc[:1]]
+        else:
+            terms.append({"sex": "C(sex, Sum)", "site": "C(site)"}.get(name, name))
+    return terms, notes
+
+
+def _centre(data: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Centre the numeric covariates and make the others text."""
+    centred = data.copy()
+    for name in names:
+        if name in {"sex", "site"}:
+            centred[name] = data[name].astype(str)
+        else:
+            centred[name] = data[name].astype(float) - data[name].astype(float).mean()
+    return centred

@@ -53,6 +53,15 @@ METRICS: dict[str, dict[str, str]] = {
     "voxel_size_max_mm": {"Description": "Longest edge of a voxel", "Units": "mm"},
 }
 
+# Columns of the cohort's quality table.
+QUALITY_DICTIONARY: dict[str, dict[str, str]] = {
+    "scan": {"Description": "Participant and session as in file names"},
+    "input_kind": {"Description": "whole_head, or extracted: the brain was extracted before it came to morpho"},
+    "hard_flags": {"Description": "What is wrong with the scan by itself, comma-separated; n/a if nothing"},
+    "cohort_flags": {"Description": "Metrics far from the cohort's median, comma-separated; n/a if none"},
+    **METRICS,
+}
+
 
 def measure_quality(
     t1w: Nifti1Image,

@@ -17,7 +17,6 @@ from typing import Any
 import ants
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
-from numpy.typing import NDArray
 
 from morpho.errors import RegistrationError
 from morpho.images import array_of, like, mask_of, voxel_volume_mm3
@@ -27,6 +26,7 @@ LOGGER = logging.getLogger(__name__)
 
 SEED = 20260101
 AFFINE_ITERATIONS = (1000, 500, 250, 100)
+SMALLEST_SCALE, LARGEST_SCALE = 0.2, 3.0  # brains of children and adults lie between 0.4 and 1.2
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ class Alignment:
     """Numbers that tell how an alignment went.
 
     `correlation` is Pearson's r of template and aligned scan inside the template's brain; `affine_scale` the volume
-    of the scan over that of the template according to the affine alone; `jacobian_low` and `jacobian_high` the 1st and 99th
-    percentile of local volume change of the deformable part.
+    of the scan over that of the template according to the affine alone, and `affine_tiv_mm3` the intracranial volume
+    that follows from it (scale times the volume of the template's mask); `jacobian_low` and `jacobian_high` the 1st and
+    99th percentile of local volume change of the deformable part.
     """
 
     correlation: float
     affine_scale: float
+    affine_tiv_mm3: float
     jacobian_low: float
     jacobian_high: float
 
@@ -119,7 +121,7 @@ def register_to_template(
         except RuntimeError as error:
             message = f"The scan could not be aligned with the template: {error}. Look at the scan and its brain mask."
             raise RegistrationError(message) from error
-        alignment = _score(fixed, deformed, _coarse_mask(template_mask, fixed))
+        alignment = _score(fixed, deformed, template_mask)
         transforms = Transforms(folder / "affine.mat", folder / "warp.nii.gz", folder / "inverse_warp.nii.gz")
         shutil.move(deformed["fwdtransforms"][1], transforms.affine)
         shutil.move(deformed["fwdtransforms"][0], transforms.warp)
@@ -168,23 +170,21 @@ def _coarse_brain(image: Nifti1Image, mask: Nifti1Image, resolution_mm: float) -
     return ants.resample_image(padded, (resolution_mm,) * 3, use_voxels=False, interp_type=0)
 
 
-def _coarse_mask(mask: Nifti1Image, grid: Any) -> NDArray[np.bool_]:
-    """Mask on the coarse grid."""
-    return np.asarray(ants.resample_image_to_target(to_ants(mask), grid, interp_type="nearestNeighbor").numpy() > 0.5)
-
-
-def _score(fixed: Any, deformed: dict[str, Any], inside: NDArray[np.bool_]) -> Alignment:
+def _score(fixed: Any, deformed: dict[str, Any], template_mask: Nifti1Image) -> Alignment:
     """Score of an alignment; refuses an affine that mirrors or collapses the brain."""
     linear = ants.read_transform(deformed["fwdtransforms"][1]).parameters[:9].reshape(3, 3)
     # The affine maps template points to scan points, so its determinant is scan volume over template volume.
     scale = float(np.linalg.det(linear))
-    if not 0.2 < scale < 3.0:  # noqa: PLR2004 - adult and child brains lie between 0.4 and 1.2
+    if not SMALLEST_SCALE < scale < LARGEST_SCALE:
         message = (
-            f"The affine alignment scales the brain's volume by {scale:.2f}; 0.2 to 3 is possible. The brain mask or "
-            "the header (voxel size, mirrored axis) is wrong; look at the scan."
+            f"The affine alignment scales the brain's volume by {scale:.2f}; {SMALLEST_SCALE} to {LARGEST_SCALE} is "
+            "possible. The brain mask or the header (voxel size, mirrored axis) is wrong; look at the scan."
         )
         raise RegistrationError(message)
+    coarse_mask = ants.resample_image_to_target(to_ants(template_mask), fixed, interp_type="nearestNeighbor")
+    inside = coarse_mask.numpy() > 0
     jacobian = ants.create_jacobian_determinant_image(fixed, deformed["fwdtransforms"][0]).numpy()[inside]
     correlation = np.corrcoef(fixed.numpy()[inside], deformed["warpedmovout"].numpy()[inside])[0, 1]
     low, high = np.percentile(jacobian, [1, 99])
-    return Alignment(float(correlation), scale, float(low), float(high))
+    template_mm3 = float(mask_of(template_mask).sum()) * voxel_volume_mm3(template_mask)
+    return Alignment(float(correlation), scale, scale * template_mm3, float(low), float(high))

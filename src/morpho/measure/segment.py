@@ -10,7 +10,9 @@ import logging
 from dataclasses import dataclass
 
 import ants
+import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
 
 from morpho.errors import ImageError
@@ -78,12 +80,13 @@ def segment_tissue(
     check_same_grid(t1w, brain_mask, priors.grey_matter, priors.white_matter, priors.csf)
     inside = mask_of(brain_mask)
     box = bounding_box(inside, np.array([2, 2, 2]))
-    cropped = t1w.slicer[box]
-    intensity = np.clip(array_of(cropped), 0, np.percentile(array_of(t1w)[inside], BRIGHTEST_PERCENTILE))
+    # ANTs compares origins to 1e-6 mm after a round trip through files; a plain frame at the origin is exact.
+    frame = np.diag([*voxel_sizes(t1w.affine), 1.0])
+    intensity = np.clip(array_of(t1w), 0, np.percentile(array_of(t1w)[inside], BRIGHTEST_PERCENTILE))
     fitted = ants.atropos(
-        a=to_ants(like(cropped, intensity)),
-        x=to_ants(brain_mask.slicer[box]),
-        i=[to_ants(like(cropped, prior[box])) for prior in _normalised_priors(priors, inside)],
+        a=to_ants(nib.Nifti1Image(intensity[box], frame)),
+        x=to_ants(nib.Nifti1Image(inside[box].astype(np.uint8), frame)),
+        i=[to_ants(nib.Nifti1Image(prior[box], frame)) for prior in _normalised_priors(priors, inside)],
         m=f"[{smoothing},1x1x1]",
         c=f"[{ITERATIONS},0]",
         priorweight=prior_weight,

@@ -1,0 +1,47 @@
+"""morpho: regional grey-matter volumes of a BIDS cohort, and honest statistics on them.
+
+    snakemake --cores 2 --config bids_dir=DIR output_dir=DIR        measure, model, draw, report
+    snakemake --cores 2 --configfile my.yaml                        the same, with a configuration of your own
+    snakemake --cores 2 --configfile my.yaml figures                draw again from tables and images
+"""
+
+from pathlib import Path
+
+
+configfile: Path(workflow.basedir, "config", "config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/register.smk"
+include: "workflow/rules/segment.smk"
+include: "workflow/rules/parcellate.smk"
+include: "workflow/rules/volumes.smk"
+include: "workflow/rules/quality.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    figures,
+    describe_dataset,
+
+
+rule all:
+    """Everything: the report, and with it all tables and figures."""
+    default_target: True
+    input:
+        rules.write_report.output,
+        rules.describe_dataset.output,
+
+
+rule figures:
+    """All figures, drawn from tables and images that exist; nothing is measured again."""
+    input:
+        rules.plot_effects.output,
+        rules.plot_severity.output,
+        every_scan(OVERLAY),

@@ -1,0 +1,390 @@
+"""Synthetic heads with known volumes, and synthetic cohorts with known effects, for the demo and for tests.
+
+A head is made from the template's tissue maps: the hippocampi are shrunk by a known share, the whole is deformed
+smoothly and sampled on a scanner's grid, and signal, shading and noise are laid over it. Its true volumes are summed
+from the maps before any signal exists, so they owe nothing to the code that measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nibabel.affines import apply_affine
+from nibabel.nifti1 import Nifti1Image
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.optimize import brentq
+from scipy.spatial.transform import Rotation
+
+from morpho.atlas import Atlas, Template
+from morpho.errors import ConfigError
+from morpho.images import FloatArray, array_of, bounding_box, labels_of
+
+Array = NDArray[np.float64]
+
+# Signal of each tissue relative to white matter, as a T1-weighted gradient echo at 3 T shows them.
+SIGNAL = {"csf": 0.22, "grey_matter": 0.62, "white_matter": 1.0, "skull": 0.06, "scalp": 0.85}
+# Thickness of the coverings of the brain, in mm from the brain's surface outwards.
+SKULL_FROM_MM, SCALP_FROM_MM, SCALP_TO_MM = 2.0, 7.0, 13.0
+SHELL_SOFTNESS_MM = 0.5
+# Smoothing of the maps, so that a 2 mm voxel sampled at its centre holds about the average over its extent.
+SAMPLING_SIGMA_MM = 0.6
+FINEST_SAMPLE_MM = 2.0
+WARP_GRID_MM = 16.0
+WARP_SMOOTHNESS_MM = 24.0
+HIPPOCAMPUS_LABEL = "hippocampus"
+HALF = 0.5
+SMALLEST_HIPPOCAMPUS = 0.3
+SHELL_WIDTH_MM = 0.35
+MOSTLY_NOT_GREY = 0.7
+
+
+@dataclass(frozen=True)
+class HeadMaps:
+    """Maps in template space from which heads are sampled, all on one grid of shape (X, Y, Z) at `affine`.
+
+    `depth_mm` is the distance of hippocampal voxels from the border of their hippocampus, 0 elsewhere; `inside_skull`
+    the brain with the fluid around it; `neighbour_white` (one value per hippocampal voxel) how much of the nearest tissue
+    that is not grey is white matter rather than fluid. Tissue maps are smoothed to what a 2 mm voxel sees.
+    """
+
+    affine: Array
+    grey_matter: FloatArray
+    white_matter: FloatArray
+    csf: FloatArray
+    skull: FloatArray
+    scalp: FloatArray
+    brain_mask: FloatArray
+    inside_skull: FloatArray
+    labels: NDArray[np.int32]
+    depth_mm: FloatArray
+    neighbour_white: FloatArray
+
+
+@dataclass(frozen=True)
+class Person:
+    """Anatomy of one synthetic person.
+
+    `hippocampus_scale` is the share of the template's hippocampal grey matter that is left (at most 1); `head_scale`
+    the linear size against the template; `warp_mm` the standard deviation of the smooth individual deformation.
+    """
+
+    hippocampus_scale: float = 1.0
+    head_scale: float = 0.93
+    rotation_degrees: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    warp_mm: float = 1.5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """How a synthetic head is scanned: voxel edges, axis codes, signal of white matter, shading and noise."""
+
+    voxel_size_mm: tuple[float, float, float] = (2.0, 2.0, 2.0)
+    axis_codes: str = "RAS"
+    white_matter_signal: float = 600.0
+    shading: float = 0.25
+    noise: float = 0.03
+    whole_head: bool = True
+
+
+@dataclass(frozen=True)
+class PlantedEffects:
+    """What is true of a synthetic cohort.
+
+    `hippocampus_percent` is the difference patients minus controls; `severity_percent_per_point` the change of the hippocampus per
+    point of the scale around the patients' mean; the amygdala differs by nothing.
+    """
+
+    hippocampus_percent: float = -12.0
+    severity_percent_per_point: float = -0.8
+    age_percent_per_year: float = -0.2
+    amygdala_percent: float = 0.0
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic scan (raw signal, int16) with its true volumes in mm3 by (roi label name, hemisphere)."""
+
+    t1w: Nifti1Image
+    volumes_mm3: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    tiv_mm3: float = 0.0
+
+
+def prepare_head_maps(template: Template, atlas: Atlas) -> HeadMaps:
+    """Lay out the maps that all heads are sampled from.
+
+    Parameters
+    ----------
+    template
+        Tissue maps and brain mask, template space.
+    atlas
+        Atlas with a label "hippocampus" on both sides, template space.
+
+    Returns
+    -------
+    Maps on the template's grid, widened by the coverings of the brain.
+
+    Raises
+    ------
+    ConfigError
+        If the atlas has no hippocampus on both sides.
+    """
+    found = atlas.labels[atlas.labels["name"] == HIPPOCAMPUS_LABEL].set_index("hemisphere")["index"]
+    if not {"L", "R"} <= set(found.index):
+        message = f"The atlas '{atlas.name}' has no label '{HIPPOCAMPUS_LABEL}' on both sides; phantoms need it."
+        raise ConfigError(message)
+    margin = int(SCALP_TO_MM) + 4
+    widen = [(margin, margin)] * 3
+    affine = template.t1w.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ np.full(3, margin)
+    mask = np.pad(array_of(template.brain_mask), widen)
+    labels = _labels_on_grid(atlas.image, affine, mask.shape)
+    outside_mm = ndimage.distance_transform_edt(mask == 0)
+    depth_mm = _hippocampal_depth_mm(labels, [int(found["L"]), int(found["R"])])
+    maps = {
+        "grey_matter": _smooth(np.pad(array_of(template.grey_matter), widen)),
+        "white_matter": _smooth(np.pad(array_of(template.white_matter), widen)),
+        "csf": _smooth(np.pad(array_of(template.csf), widen) + _shell(outside_mm, 0.0, SKULL_FROM_MM)),
+    }
+    return HeadMaps(
+        affine=affine,
+        **maps,
+        skull=_shell(outside_mm, SKULL_FROM_MM, SCALP_FROM_MM),
+        scalp=_shell(outside_mm, SCALP_FROM_MM, SCALP_TO_MM),
+        brain_mask=mask.astype(np.float32),
+        inside_skull=(outside_mm < SKULL_FROM_MM).astype(np.float32),
+        labels=labels,
+        depth_mm=depth_mm,
+        neighbour_white=_neighbour_white(maps, depth_mm > 0),
+    )
+
+
+def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, rois: Sequence[tuple[str, str, Sequence[int]]]) -> Phantom:
+    """Scan a synthetic person.
+
+    Parameters
+    ----------
+    maps
+        As made by `prepare_head_maps`.
+    person
+        Anatomy.
+    scanner
+        Grid, signal and noise.
+    rois
+        Regions whose true volumes are wanted: name, hemisphere, labels of the atlas.
+
+    Returns
+    -------
+    Scan in raw signal units (int16, sform and qform set) and the true grey-matter volume of each region: the sum of
+    the sampled grey-matter map inside the region's sampled labels.
+
+    Raises
+    ------
+    ConfigError
+        If the hippocampus is to be larger than the template's.
+    """
+    rng = np.random.default_rng(person.seed)
+    tissue_maps = _shrink_hippocampi(maps, person.hippocampus_scale)
+    shape, affine = _scanner_grid(maps, person, scanner)
+    factors = [max(1, int(np.ceil(size / FINEST_SAMPLE_MM - 0.01))) for size in scanner.voxel_size_mm]
+    points = _template_points(maps, person, shape, affine, factors, rng)
+
+    def sample(data: FloatArray) -> Array:
+        fine = ndimage.map_coordinates(data, points, order=1, output=np.float32)
+        blocks = fine.reshape([count for pair in zip(shape, factors, strict=True) for count in pair])
+        return np.asarray(blocks.mean(axis=(1, 3, 5)), dtype=float)
+
+    tissue = {name: sample(data) for name, data in tissue_maps.items()}
+    brain = sample(maps.brain_mask) > HALF
+    if scanner.whole_head:
+        tissue |= {"skull": sample(maps.skull), "scalp": sample(maps.scalp)}
+    else:
+        tissue = {name: share * brain for name, share in tissue.items()}
+    signal = np.asarray(sum(SIGNAL[name] * share for name, share in tissue.items()))
+    voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+    truth = {
+        (name, side): float(sample(tissue_maps["grey_matter"] * np.isin(maps.labels, indices)).sum()) * voxel_mm3
+        for name, side, indices in rois
+    }
+    image = nib.Nifti1Image(_add_scanner(signal, scanner, rng), affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    return Phantom(image, truth, float(sample(maps.inside_skull).sum()) * voxel_mm3)
+
+
+def simulate_participants(n_per_group: int, effects: PlantedEffects, seed: int) -> tuple[pd.DataFrame, list[Person]]:
+    """Draw a cohort with known effects.
+
+    Parameters
+    ----------
+    n_per_group
+        People per group; both groups have the same ages and sexes.
+    effects
+        What is to be true.
+    seed
+        Seed of all that is random.
+
+    Returns
+    -------
+    participants
+        Columns participant_id, group (control, patient), sex (F, M), age (years), hamd (patients only).
+    people
+        Anatomy of each participant, in the same order.
+    """
+    rng = np.random.default_rng(seed)
+    rows, people = [], []
+    ages = np.round(np.linspace(22, 58, n_per_group) + rng.uniform(-2, 2, n_per_group))
+    severity = rng.permutation(np.round(np.linspace(12, 30, n_per_group)))
+    for number in range(2 * n_per_group):
+        position, is_patient = number // 2, number % 2 == 1
+        is_woman = position % 2 == 0
+        percent = effects.age_percent_per_year * (ages[position] - ages.mean()) + rng.normal(0, 3)
+        if is_patient:
+            percent += effects.hippocampus_percent
+            percent += effects.severity_percent_per_point * (severity[position] - severity.mean())
+        rows.append(
+            {
+                "participant_id": f"sub-{number + 1:02d}",
+                "group": "patient" if is_patient else "control",
+                "sex": "F" if is_woman else "M",
+                "age": int(ages[position]),
+                "hamd": int(severity[position]) if is_patient else pd.NA,
+            }
+        )
+        people.append(
+            Person(
+                hippocampus_scale=float(0.90 * (1 + percent / 100)),
+                head_scale=float(rng.normal(0.91 if is_woman else 0.95, 0.015)),
+                rotation_degrees=tuple(rng.normal(0, 4, 3)),
+                warp_mm=1.2,
+                seed=int(rng.integers(2**31)),
+            )
+        )
+    return pd.DataFrame(rows), people
+
+
+def _shell(outside_mm: Array, start_mm: float, end_mm: float) -> FloatArray:
+    """Soft layer between two distances from the brain, 0 to 1; exactly zero inside the brain."""
+    rise = np.clip((outside_mm - start_mm) / SHELL_SOFTNESS_MM, 0, 1)
+    fall = np.clip((end_mm - outside_mm) / SHELL_SOFTNESS_MM, 0, 1)
+    return np.asarray(np.where(outside_mm > 0, rise * fall, 0), dtype=np.float32)
+
+
+def _smooth(data: FloatArray) -> FloatArray:
+    """Map as a 2 mm voxel sees it."""
+    return np.asarray(ndimage.gaussian_filter(data, SAMPLING_SIGMA_MM, truncate=3), dtype=np.float32)
+
+
+def _hippocampal_depth_mm(labels: NDArray[np.int32], hippocampi: Sequence[int]) -> FloatArray:
+    """Distance of each hippocampal voxel from the border of its hippocampus, 0 elsewhere (mm)."""
+    depth = np.zeros(labels.shape, dtype=np.float32)
+    for label in hippocampi:
+        box = bounding_box(labels == label, np.array([2, 2, 2]))
+        depth[box] += ndimage.distance_transform_edt(labels[box] == label)
+    return depth
+
+
+def _neighbour_white(maps: Mapping[str, FloatArray], hippocampus: NDArray[np.bool_]) -> FloatArray:
+    """Share of white matter in the nearest tissue that is not grey, of each hippocampal voxel."""
+    box = bounding_box(hippocampus, np.array([12, 12, 12]))
+    white, csf, inside = maps["white_matter"][box], maps["csf"][box], hippocampus[box]
+    source = ~inside & (white + csf > MOSTLY_NOT_GREY)
+    _, nearest = ndimage.distance_transform_edt(~source, return_indices=True)
+    share = white / np.maximum(white + csf, 1e-6)
+    return np.asarray(share[tuple(nearest)][inside], dtype=np.float32)
+
+
+def _labels_on_grid(image: Nifti1Image, affine: Array, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Labels at the voxel centres of another grid, nearest neighbour."""
+    to_atlas = np.linalg.inv(image.affine) @ affine
+    return np.asarray(
+        ndimage.affine_transform(labels_of(image), to_atlas[:3, :3], to_atlas[:3, 3], output_shape=shape, order=0)
+    )
+
+
+def _shrink_hippocampi(maps: HeadMaps, scale: float) -> dict[str, FloatArray]:
+    """Tissue maps after the outer shell of both hippocampi has become the white matter or fluid next to it.
+
+    The depth of the shell is the one that leaves `scale` of the hippocampal grey matter.
+    """
+    if not SMALLEST_HIPPOCAMPUS <= scale <= 1.0:
+        message = f"hippocampus_scale is {scale:.3f}; phantoms can have {SMALLEST_HIPPOCAMPUS} to 1 of the template's."
+        raise ConfigError(message)
+    inside = maps.depth_mm > 0
+    depth, grey = maps.depth_mm[inside].astype(float), maps.grey_matter[inside].astype(float)
+
+    def kept(shell_mm: float) -> Array:
+        return np.asarray(1 / (1 + np.exp(-(depth - HALF - shell_mm) / SHELL_WIDTH_MM)))
+
+    def missing(shell_mm: float) -> float:
+        return float((grey * kept(shell_mm)).sum() / grey.sum()) - scale
+
+    lost = grey * (1 - kept(brentq(missing, -8, 8))) if scale < 1.0 else np.zeros_like(grey)
+    tissue = {"grey_matter": maps.grey_matter.copy(), "white_matter": maps.white_matter.copy(), "csf": maps.csf.copy()}
+    tissue["grey_matter"][inside] -= lost
+    tissue["white_matter"][inside] += lost * maps.neighbour_white
+    tissue["csf"][inside] += lost * (1 - maps.neighbour_white)
+    return tissue
+
+
+def _scanner_grid(maps: HeadMaps, person: Person, scanner: Scanner) -> tuple[tuple[int, ...], Array]:
+    """Shape and affine of a scanner grid around the head, with the asked-for axes, tilted by the person's rotation."""
+    extent_mm = person.head_scale * np.array(maps.labels.shape, dtype=float) + 8
+    ornt = nib.orientations.axcodes2ornt(scanner.axis_codes)
+    axes = np.zeros((3, 3))
+    for voxel_axis, (world_axis, flip) in enumerate(ornt):
+        axes[int(world_axis), voxel_axis] = flip
+    sizes = np.array(scanner.voxel_size_mm)
+    shape = tuple(np.ceil((np.abs(axes).T @ extent_mm) / sizes).astype(int).tolist())
+    affine = np.eye(4)
+    affine[:3, :3] = axes * sizes
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+    return shape, affine
+
+
+def _template_points(
+    maps: HeadMaps,
+    person: Person,
+    shape: tuple[int, ...],
+    affine: Array,
+    factors: Sequence[int],
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Where in the maps (voxels) each sample of the scan lies, shape (3, samples); `factors` samples per voxel edge."""
+    axes = [(np.arange(size * factor) + 0.5) / factor - 0.5 for size, factor in zip(shape, factors, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    rotation = Rotation.from_euler("xyz", person.rotation_degrees, degrees=True).as_matrix()
+    centre = apply_affine(maps.affine, (np.array(maps.labels.shape) - 1) / 2)
+    template = (apply_affine(affine, grid) @ rotation) / person.head_scale + centre
+    voxels = apply_affine(np.linalg.inv(maps.affine), template).T.astype(np.float32)
+    return voxels + _smooth_displacement(maps, person, voxels, rng)
+
+
+def _smooth_displacement(
+    maps: HeadMaps, person: Person, voxels: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Smooth random displacement (voxels of the maps) at points, shape (3, number of points)."""
+    knots = [int(np.ceil(size / WARP_GRID_MM)) + 3 for size in maps.labels.shape]
+    displacement = np.empty_like(voxels)
+    for axis in range(3):
+        noise = ndimage.gaussian_filter(rng.standard_normal(knots), WARP_SMOOTHNESS_MM / WARP_GRID_MM, mode="wrap")
+        noise *= person.warp_mm / noise.std()
+        displacement[axis] = ndimage.map_coordinates(noise, voxels / WARP_GRID_MM + 1, order=3, mode="nearest")
+    return displacement
+
+
+def _add_scanner(signal: Array, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.int16]:
+    """Scanner units: shading, Rician noise (whole heads; extracted scans keep their empty background), int16."""
+    knots = ndimage.gaussian_filter(rng.standard_normal((6, 6, 6)), 1.2)
+    knots *= scanner.shading / 2 / np.abs(knots).max()
+    zoomed = ndimage.zoom(knots, np.array(signal.shape) / 6, order=3)
+    shaded = signal * (1 + zoomed)
+    noisy = np.hypot(shaded + rng.normal(0, scanner.noise, signal.shape), rng.normal(0, scanner.noise, signal.shape))
+    if not scanner.whole_head:
+        noisy = np.where(signal > 0, noisy, 0)
+    return np.rint(noisy * scanner.white_matter_signal).astype(np.int16)

@@ -1,0 +1,173 @@
+"""Captions of the figures: who is in it, which model, and what every mark means.
+
+Each function belongs to the plot of the same name in `morpho.present.figures` or `morpho.present.brainmaps` and takes
+the same tables.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from morpho.present.wording import (
+    count_things,
+    describe_adjustment,
+    format_counts,
+    join_words,
+    percent_of,
+    roi_name,
+    split_contrast,
+    text_or,
+)
+
+
+def caption_effects_forest(effects: pd.DataFrame, *, confidence: float) -> str:
+    """Write the caption of `plot_effects_forest`.
+
+    Parameters
+    ----------
+    effects
+        The table that is plotted.
+    confidence
+        Coverage of its intervals, between 0 and 1.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    comparison, reference = split_contrast(effects)
+    fitted = effects[effects["status"] == "fitted"]
+    sentences = [
+        f"Difference in volume between groups ({comparison} minus {reference}) as Hedges' g, in residual standard "
+        f"deviations. Marks are estimates, bars their {percent_of(confidence)} confidence intervals, not corrected "
+        "for the number of regions; regions are in the order of the table.",
+        _describe_groups(fitted, comparison, reference),
+        f"Ordinary least squares, adjusted for {describe_adjustment(fitted['formula'])}." if len(fitted) else "",
+        _describe_refused(effects),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def caption_group_distributions(effects: pd.DataFrame, *, family: str, confidence: float) -> str:
+    """Write the caption of `plot_group_distributions`.
+
+    Parameters
+    ----------
+    effects
+        Table of all families.
+    family
+        The family that is plotted.
+    confidence
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    chosen = effects[effects["family"] == family]
+    fitted = chosen[chosen["status"] == "fitted"]
+    comparison, reference = split_contrast(effects)
+    sentences = [
+        f"Volumes of the {family} regions, adjusted for {describe_adjustment(fitted['formula'])}: what the model gives "
+        "to these covariates beyond their mean is taken off. Each point is one person, spread sideways at random; "
+        "boxes show the median and quartiles, whiskers the range within 1.5 interquartile ranges; diamonds with bars "
+        f"the mean and its {percent_of(confidence)} confidence interval within the group. Axes do not start at zero.",
+        _describe_groups(fitted, comparison, reference),
+        _describe_refused(chosen),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def caption_severity_association(associations: pd.DataFrame, *, family: str, scale: str, confidence: float) -> str:
+    """Write the caption of `plot_severity_association`.
+
+    Parameters
+    ----------
+    associations
+        Table of all families and scales.
+    family, scale
+        The part that is plotted.
+    confidence
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    chosen = associations[(associations["family"] == family) & (associations["scale"] == scale)]
+    fitted = chosen[chosen["status"] == "fitted"]
+    sentences = [
+        f"Volume against {scale} score, both as residuals after {describe_adjustment(fitted['formula'])} "
+        f"(partial regression), {family} regions, n = {format_counts(fitted['n'])}. Each point is one person. The line "
+        f"has the slope of the model, the band its {percent_of(confidence)} confidence interval; r is the partial "
+        "correlation with its interval, not corrected for the number of regions.",
+        _describe_refused(chosen),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def caption_effects_on_brain(effects: pd.DataFrame) -> str:
+    """Write the caption of `plot_effects_on_brain`.
+
+    Parameters
+    ----------
+    effects
+        Table of all families; rows of the left and right hemisphere are shown.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    sided = effects[effects["hemisphere"].isin(["L", "R"])]
+    fitted = sided[sided["status"] == "fitted"]
+    comparison, reference = split_contrast(effects)
+    sentences = [
+        f"Hedges' g ({comparison} minus {reference}) of each region, painted into its place in the template, left side "
+        "on the left. The colour is the estimate alone and says nothing about its uncertainty (see the forest plot). "
+        "Uncoloured brain was not estimated. Where regions share voxels, the first one of the table is shown.",
+        _describe_groups(fitted, comparison, reference),
+        _describe_refused(sided),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def caption_overlay(regions: list[str], *, scan: str) -> str:
+    """Write the caption of `plot_overlay`.
+
+    Parameters
+    ----------
+    regions
+        Names of the outlined regions, in the order of the legend.
+    scan
+        Name of the scan.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    return (
+        f"{scan}: bias-corrected scan in its own space, left side on the left, with the outlines of "
+        f"{join_words([roi_name(region) for region in regions])}, of the brain mask, and of the grey matter towards "
+        "white matter and outside (where a tissue reaches one half)."
+    )
+
+
+def _describe_groups(fitted: pd.DataFrame, comparison: str, reference: str) -> str:
+    """Say how many people of both groups were analysed."""
+    if fitted.empty:
+        return "No model could be estimated."
+    sizes = [f"{format_counts(fitted[f'n_{role}'])} {group}" for role, group in _roles(comparison, reference)]
+    return f"People analysed: {join_words(sizes)}."
+
+
+def _roles(comparison: str, reference: str) -> list[tuple[str, str]]:
+    """Role in the column names and name of both groups, the reference first."""
+    return [("reference", reference), ("comparison", comparison)]
+
+
+def _describe_refused(table: pd.DataFrame) -> str:
+    """Say how many regions were not estimated, and why."""
+    refused = table[table["status"] == "refused"]
+    if refused.empty:
+        return ""
+    reasons = dict.fromkeys(text_or(reason, "no reason given") for reason in refused["reason"])
+    return f"{count_things(len(refused), 'region was', 'regions were')} not estimated: {'; '.join(reasons)}."

@@ -1,0 +1,248 @@
+"""Statistical figures: effect sizes, adjusted volumes by group, volume against severity.
+
+Takes tables of `morpho.infer.models`, gives matplotlib figures; `render_figure` turns a figure into bytes. Opens and
+writes no file. Captions: `morpho.present.captions`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from morpho.errors import ConfigError
+from morpho.present.forest import DIRECTION_DROP_PT, draw_family, label_direction, symmetric_reach
+from morpho.present.panels import (
+    draw_group,
+    draw_partial_regression,
+    finish_panel,
+    keep_font,
+    new_figure,
+    new_panels,
+    say_refused,
+)
+from morpho.present.style import FONT, FigureStyle, save_options
+from morpho.present.wording import (
+    MINUS,
+    describe_adjustment,
+    format_interval,
+    percent_of,
+    region_name,
+    split_contrast,
+)
+
+Row = dict[Hashable, Any]
+
+LINE_MM = 4.3  # height of one line of the forest plot
+LABEL_LENGTH = 38  # letters of an axis label that fit beside one row of panels
+TITLE_LENGTH = 22  # letters per line above a panel
+SVG_SALT = "morpho"  # any fixed text: makes the identifiers inside SVG files the same in every run
+
+
+def render_figure(figure: Figure, file_format: str, *, dpi: float) -> bytes:
+    """Render a figure as the bytes of a file; equal figures give equal bytes.
+
+    Parameters
+    ----------
+    figure
+        Any figure of this package.
+    file_format
+        "svg", "png", "pdf" or "jpg".
+    dpi
+        Resolution of pixels, dots per inch.
+
+    Returns
+    -------
+    Content of the file. Letters in SVG files are outlines, so that they look the same on every machine.
+
+    Raises
+    ------
+    ConfigError
+        If the format is none of the four.
+    """
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": SVG_SALT, "svg.fonttype": "path", "font.family": [FONT]}):
+        figure.savefig(buffer, **save_options(file_format, dpi=dpi))
+    return buffer.getvalue()
+
+
+def plot_effects_forest(effects: pd.DataFrame, *, style: FigureStyle, confidence: float) -> Figure:
+    """Plot Hedges' g with its interval for every region, one panel per family, in the order of the table.
+
+    Parameters
+    ----------
+    effects
+        Group comparison table.
+    style
+        Look of the figure.
+    confidence
+        Coverage of the intervals in the table, between 0 and 1; only named, not computed.
+
+    Returns
+    -------
+    Figure across the page. Models that were refused are lines of text.
+    """
+    comparison, reference = split_contrast(effects)
+    families = [rows for _, rows in effects.groupby("family", sort=False)]
+    n_lines = [len(rows) + 1 for rows in families]
+    height_mm = LINE_MM * (sum(n_lines) + 2 * len(families)) + 14
+    with rc_context(style.rc_params()):
+        figure = new_figure(style.double_column_mm, height_mm)
+        panels = figure.subplots(len(families), 1, sharex=True, squeeze=False, height_ratios=n_lines)[:, 0]
+        for axes, rows in zip(panels, families, strict=True):
+            draw_family(axes, rows, style)
+            keep_font(axes, style)
+        reach = symmetric_reach(effects)
+        panels[-1].set_xlim(-reach, reach)
+        label_direction(panels[-1], comparison)
+        label = f"Hedges' g ({comparison} {MINUS} {reference}) with {percent_of(confidence)} confidence interval"
+        panels[-1].set_xlabel(label, labelpad=DIRECTION_DROP_PT - style.font_size_pt)
+    return figure
+
+
+def plot_group_distributions(
+    adjusted: pd.DataFrame, effects: pd.DataFrame, *, family: str, style: FigureStyle, confidence: float
+) -> Figure:
+    """Plot the adjusted volumes of both groups, one panel per region of a family.
+
+    Parameters
+    ----------
+    adjusted
+        Adjusted volumes (mm3), one row per person and region.
+    effects
+        Group comparison table of the same models.
+    family
+        Which family to plot.
+    style
+        Look of the figure.
+    confidence
+        Coverage of the interval of each group's mean, between 0 and 1.
+
+    Returns
+    -------
+    Figure across the page: people as points, median and quartiles as a box, mean with interval as a diamond.
+
+    Raises
+    ------
+    ConfigError
+        If `effects` has no such family.
+    """
+    rows = _select(effects, family=family)
+    points = adjusted[adjusted["family"] == family]
+    comparison, reference = split_contrast(rows)
+    with rc_context(style.rc_params()):
+        figure, panels = new_panels(len(rows), style)
+        for place, (axes, row) in enumerate(zip(panels, rows.to_dict("records"), strict=True)):
+            name = _wrap_name(row)
+            if row["status"] != "fitted":
+                axes.set_title(name)
+                say_refused(axes, row["reason"], style)
+                continue
+            axes.set_title(f"{name}\ng = {format_interval(row['g'], row['g_ci_low'], row['g_ci_high'], 2)}")
+            here = _of_region(points, row)
+            rng = np.random.default_rng([style.jitter_seed, place])
+            for position, group in enumerate((reference, comparison)):
+                volume_mm3 = here.loc[here["group"] == group, "adjusted_volume_mm3"].to_numpy(float)
+                draw_group(axes, volume_mm3, position, rng, style, confidence)
+            sizes = (row["n_reference"], row["n_comparison"])
+            labels = [f"{name}\nn = {int(n)}" for name, n in zip((reference, comparison), sizes, strict=True)]
+            axes.set_xticks([0, 1], labels)
+            axes.set_xlim(-0.5, 1.6)
+            finish_panel(axes, style, pixels=len(points) > style.vector_points)
+        figure.supylabel(_label_volume(rows, math.ceil(len(rows) / style.panel_columns)), fontsize=style.font_size_pt)
+    return figure
+
+
+def _label_volume(rows: pd.DataFrame, n_panel_rows: int) -> str:
+    """Label of adjusted volumes, in lines that fit beside the panels; models that differ are left to the caption."""
+    phrase = describe_adjustment(rows.loc[rows["status"] == "fitted", "formula"])
+    label = "adjusted volume (mm³)" if "; or " in phrase else f"volume adjusted for {phrase} (mm³)"
+    return textwrap.fill(label, LABEL_LENGTH * n_panel_rows)
+
+
+def _wrap_name(row: Row) -> str:
+    """Name of a region, in lines that fit above a panel."""
+    return textwrap.fill(region_name(row["roi"], row["hemisphere"]), TITLE_LENGTH)
+
+
+def plot_severity_association(
+    residuals: pd.DataFrame,
+    associations: pd.DataFrame,
+    *,
+    family: str,
+    scale: str,
+    style: FigureStyle,
+    confidence: float,
+) -> Figure:
+    """Plot volume against severity given the covariates (partial regression), one panel per region of a family.
+
+    Parameters
+    ----------
+    residuals
+        Partial residuals, one row per person and region: severity (points) and volume (mm3).
+    associations
+        Severity association table of the same models.
+    family, scale
+        Which part to plot.
+    style
+        Look of the figure.
+    confidence
+        Coverage of the intervals in the table, between 0 and 1; only named, not computed.
+
+    Returns
+    -------
+    Figure across the page. Line and band are slope and interval of the table.
+
+    Raises
+    ------
+    ConfigError
+        If `associations` has no such family and scale.
+
+    Notes
+    -----
+    The slope of residuals on residuals is that of the whole model: Frisch R, Waugh FV, Econometrica 1933;1:387-401,
+    doi:10.2307/1907330.
+    """
+    rows = _select(associations, family=family, scale=scale)
+    points = residuals[(residuals["family"] == family) & (residuals["scale"] == scale)]
+    with rc_context(style.rc_params()):
+        figure, panels = new_panels(len(rows), style)
+        for axes, row in zip(panels, rows.to_dict("records"), strict=True):
+            name = _wrap_name(row)
+            if row["status"] != "fitted":
+                axes.set_title(name)
+                say_refused(axes, row["reason"], style)
+                continue
+            numbers = format_interval(row["partial_r"], row["partial_r_ci_low"], row["partial_r_ci_high"], 2)
+            axes.set_title(f"{name}\nr = {numbers}\nn = {int(row['n'])}")
+            slopes = (row["slope_mm3_per_point"], row["slope_ci_low_mm3"], row["slope_ci_high_mm3"])
+            draw_partial_regression(axes, _of_region(points, row), slopes, style)
+            finish_panel(axes, style, pixels=len(points) > style.vector_points)
+        band = f"band: {percent_of(confidence)} confidence interval of the slope"
+        figure.supxlabel(f"{scale}, residual (points); {band}", fontsize=style.font_size_pt)
+        figure.supylabel("volume, residual (mm³)", fontsize=style.font_size_pt)
+    return figure
+
+
+def _of_region(points: pd.DataFrame, row: Row) -> pd.DataFrame:
+    """Rows of the region of `row`."""
+    here: pd.DataFrame = points[(points["roi"] == row["roi"]) & (points["hemisphere"] == row["hemisphere"])]
+    return here
+
+
+def _select(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
+    """Rows of a table with the wanted values; none is an error."""
+    wanted_rows = [(table[column] == value).to_numpy() for column, value in wanted.items()]
+    rows: pd.DataFrame = table.loc[np.logical_and.reduce(wanted_rows)]
+    if rows.empty:
+        seen = list(dict.fromkeys(" / ".join(values) for values in table[list(wanted)].astype(str).to_numpy()))
+        message = f"There is no {' / '.join(wanted)} '{' / '.join(wanted.values())}' to plot; the table has {seen}."
+        raise ConfigError(message)
+    return rows

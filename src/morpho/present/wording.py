@@ -1,0 +1,126 @@
+"""Numbers, regions and models in words, the same in figures, captions, tables and methods text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+MINUS = "\N{MINUS SIGN}"
+THOUSANDS = "\N{NARROW NO-BREAK SPACE}"
+MISSING = "n/a"
+ROI_NAMES = {
+    "dlpfc": "dorsolateral PFC",
+    "vmpfc": "ventromedial PFC",
+    "lateral_orbitofrontal": "lateral orbitofrontal",
+    "brain_volume": "brain volume",
+    "tiv": "total intracranial volume",
+    "affine_tiv": "affine head size",
+}
+SIDES = {"L": "left ", "R": "right "}
+TERM_NAMES = {"age_years": "age", "C(sex, Sum)": "sex", "C(site)": "site"}
+
+
+def format_number(value: Any, digits: int) -> str:
+    r"""Write a number with `digits` decimals, a true minus and narrow spaces in thousands; "n/a" if it is missing.
+
+    Examples
+    --------
+    >>> format_number(float("nan"), 2), format_number(12345.6, 0), format_number(-0.001, 1)
+    ('n/a', '12\u202f346', '0.0')
+    """
+    if pd.isna(value):
+        return MISSING
+    text = f"{float(value):,.{digits}f}"
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")
+    return text.replace("-", MINUS).replace(",", THOUSANDS)
+
+
+def format_interval(value: Any, low: Any, high: Any, digits: int) -> str:
+    """Write an estimate with its interval: ``0.42 [0.03, 0.81]``."""
+    if pd.isna(value):
+        return MISSING
+    return f"{format_number(value, digits)} [{format_number(low, digits)}, {format_number(high, digits)}]"
+
+
+def format_p(p: Any) -> str:
+    """Write a p value with three decimals, or as "< 0.001"; "n/a" if it is missing."""
+    if pd.isna(p):
+        return MISSING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def format_counts(counts: Iterable[Any]) -> str:
+    """Write one count, or the range of several; missing ones are passed over.
+
+    Examples
+    --------
+    >>> format_counts([34, 34]), format_counts([33, 34, None]), format_counts([])
+    ('34', '33 to 34', '0')
+    """
+    present = [int(count) for count in counts if not pd.isna(count)]
+    if not present:
+        return "0"
+    return f"{min(present)}" if min(present) == max(present) else f"{min(present)} to {max(present)}"
+
+
+def count_things(count: int, singular: str, plural: str = "") -> str:
+    """Write a count with its noun in the right number: ``1 scan``, ``3 scans``."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words as in a sentence: ``age, sex and site``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def roi_name(roi: str) -> str:
+    """Name of a region as people write it."""
+    return ROI_NAMES.get(roi, roi.replace("_", " "))
+
+
+def region_name(roi: str, hemisphere: str) -> str:
+    """Name of a region with its side, if it has one: ``left hippocampus``."""
+    return SIDES.get(hemisphere, "") + roi_name(roi)
+
+
+def text_or(value: Any, otherwise: str = "") -> str:
+    """Text of a table cell, or `otherwise` if the cell is missing or empty."""
+    return otherwise if pd.isna(value) or str(value) == "" else str(value)
+
+
+def split_contrast(effects: pd.DataFrame) -> tuple[str, str]:
+    """Names of the comparison and the reference group, from column ``contrast`` ("patient - control")."""
+    comparison, _, reference = str(effects["contrast"].iloc[0]).partition(" - ")
+    return comparison, reference
+
+
+def name_adjustments(formula: Any) -> list[str]:
+    """Name the covariates of a model in words; the term of interest, which comes first, is left out.
+
+    Examples
+    --------
+    >>> name_adjustments("volume_mm3 ~ C(group, Treatment('control')) + age_years + C(sex, Sum) + tiv_whole_dm3")
+    ['age', 'sex', 'total intracranial volume']
+    """
+    terms = text_or(formula).partition("~")[2].split(" + ")[1:]
+    return [_name_term(term.strip()) for term in terms]
+
+
+def _name_term(term: str) -> str:
+    """Name one term of a formula."""
+    return TERM_NAMES.get(term) or roi_name(re.sub(r"_whole_dm3$|_dm3$", "", term))
+
+
+def describe_adjustment(formulas: Iterable[Any]) -> str:
+    """Say in words what several models adjust for: one phrase if they agree, else all phrases."""
+    phrases = dict.fromkeys(join_words(name_adjustments(f)) or "no covariate" for f in formulas if text_or(f))
+    return "; or ".join(phrases) or "no covariate"
+
+
+def percent_of(confidence: float) -> str:
+    """Write a confidence as a percentage: ``95 %``."""
+    return f"{100 * confidence:g} %"

@@ -1,0 +1,119 @@
+"""Contradictions between keys, which a schema cannot see."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from morpho.config import check_config, drop_removed, read_config, validate_config
+from morpho.errors import ConfigError
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return {
+        "bids_dir": "raw",
+        "output_dir": "results",
+        "participants": {
+            "columns": {"group": "group", "sex": "sex", "age": "age", "site": None},
+            "group_levels": {"control": ["hc", "0"], "patient": ["mdd", 1]},
+            "sex_levels": {"F": ["f"], "M": ["m"]},
+            "severity": {"BDI": "BDI"},
+        },
+        "quality": {"brain_volume_range_ml": [700, 2200]},
+        "models": {
+            "reference_group": "control",
+            "comparison_group": "patient",
+            "covariates": ["age", "sex"],
+            "head_size": "tiv",
+            "families": {"primary": {"rois": ["hippocampus"], "hemispheres": ["mean"]}},
+        },
+    }
+
+
+def test_consistent_config_passes_and_is_left_as_it_was(config: dict[str, Any]) -> None:
+    before = repr(config)
+    check_config(config)
+    assert repr(config) == before
+
+
+def test_all_problems_are_told_at_once(config: dict[str, Any]) -> None:
+    config["bids_dir"] = None
+    config["models"]["reference_group"] = "patient"
+    config["quality"]["brain_volume_range_ml"] = [2200, 700]
+    with pytest.raises(ConfigError) as caught:
+        check_config(config)
+    message = str(caught.value)
+    assert "bids_dir is not set" in message
+    assert "are both 'patient'" in message
+    assert "[2200, 700]; the first value must be the smaller one" in message
+
+
+def test_unknown_group_is_refused_with_the_known_ones(config: dict[str, Any]) -> None:
+    config["models"]["comparison_group"] = "mania"
+    with pytest.raises(ConfigError, match=r"comparison_group is 'mania', not a group .*: control, patient"):
+        check_config(config)
+
+
+def test_cohort_without_groups_needs_no_levels(config: dict[str, Any]) -> None:
+    config["participants"]["columns"]["group"] = None
+    config["participants"]["group_levels"] = {}
+    check_config(config)
+
+
+def test_covariate_without_column_is_refused(config: dict[str, Any]) -> None:
+    config["participants"]["columns"]["age"] = None
+    with pytest.raises(ConfigError, match=r"has 'age', but participants\.columns\.age is null"):
+        check_config(config)
+
+
+@pytest.mark.parametrize("spelling", ["MDD ", "control", "1"])
+def test_spelling_of_two_levels_is_refused(config: dict[str, Any], spelling: str) -> None:
+    config["participants"]["group_levels"]["relative"] = [spelling, "control", "mdd", 1]
+    with pytest.raises(ConfigError, match=f"the spelling '{spelling.strip().lower()}' is given to"):
+        check_config(config)
+
+
+def test_null_takes_a_default_group_away(config: dict[str, Any]) -> None:
+    config["participants"]["group_levels"] |= {"control": None, "healthy": ["hc"]}
+    config["models"]["reference_group"] = "healthy"
+    check_config(config)
+
+
+def test_column_with_two_meanings_is_refused(config: dict[str, Any]) -> None:
+    config["participants"]["severity"]["HAMD"] = "BDI"
+    with pytest.raises(
+        ConfigError, match=r"'BDI' is given to participants\.severity\.BDI and participants\.severity\.HAMD"
+    ):
+        check_config(config)
+
+
+def test_head_size_is_not_adjusted_for_itself(config: dict[str, Any]) -> None:
+    config["models"]["families"]["totals"] = {"rois": ["tiv"], "hemispheres": ["whole"]}
+    with pytest.raises(ConfigError, match=r"families\.totals tests 'tiv'"):
+        check_config(config)
+
+
+def test_drop_removed_leaves_other_nulls() -> None:
+    config = {"scans": {"filters": {"run": None}}, "models": {"families": {"a": None}}, "bids_dir": None}
+    assert drop_removed(config) == {"scans": {"filters": {"run": None}}, "models": {"families": {}}, "bids_dir": None}
+
+
+def test_schema_problems_are_told_at_once_and_typos_get_a_guess(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(
+        "type: object\nadditionalProperties: false\nproperties:\n  dpi: {type: integer, description: Dots per inch.}\n"
+        "  formats: {type: array}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        validate_config({"dpi": "many", "format": 1}, schema)
+    assert "unknown key format (did you mean formats?); allowed here: dpi, formats" in str(caught.value)
+    assert "dpi: 'many' is not of type 'integer' (Dots per inch.)" in str(caught.value)
+
+
+def test_broken_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("models: [1, 2", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"config\.yaml' cannot be read as YAML"):
+        read_config(path, path)

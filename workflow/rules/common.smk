@@ -1,0 +1,91 @@
+"""Takes the configuration, the BIDS folder and its participants table; checks all of them before the first job.
+
+Gives the list of scans to measure, and the functions that name files.
+"""
+
+import os
+import sys
+
+from morpho.atlas import TEMPLATE_SPACE, find_data_file
+from morpho.bids import find_scans
+from morpho.config import check_config, drop_removed, validate_config
+from morpho.covariates import standardise_participants
+from morpho.derivatives import derivative_path
+from morpho.errors import MorphoError
+from morpho.participants import check_matches, read_participants
+from morpho.provenance import source_digest
+from morpho.rois import check_regions, read_labels, read_rois, resolve_rois
+
+# One thread per job: the jobs of a cohort keep all cores busy, and sums do not depend on the number of threads.
+for variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+
+def project_file(location):
+    """A data file of the configuration: as given, or else relative to the folder of the Snakefile."""
+    return str(find_data_file(location, base=Path() if Path(location).exists() else Path(workflow.basedir)))
+
+
+def check_inputs():
+    """Check everything that can be checked before hours are spent; give the scans table and the atlas's location."""
+    validate_config(config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
+    check_config(config)
+    labels = read_labels(project_file(config["atlas"]["labels"]))
+    rois = read_rois(project_file(config["volumes"]["rois"]))
+    check_regions(rois, atlas=config["atlas"]["name"], families=drop_removed(config)["models"]["families"])
+    resolve_rois(rois, labels)
+    project_file(config["atlas"]["image"])
+    scans = find_scans(config["bids_dir"], output_dir=config["output_dir"], **config["scans"])
+    raw = read_participants(Path(config["bids_dir"], "participants.tsv"))
+    if raw is not None:
+        standardise_participants(raw, **drop_removed(config)["participants"])
+        check_matches(raw, scans)
+    return scans
+
+
+try:
+    SCANS = check_inputs()
+except MorphoError as error:
+    sys.exit(f"morpho: {error}")
+
+OUT = config["output_dir"].rstrip("/")
+CHOSEN = SCANS[SCANS["chosen"]].set_index("scan")
+PARTICIPANTS = Path(config["bids_dir"], "participants.tsv")
+SEGMENTATION = f"seg-{config['atlas']['name']}"
+TO_TEMPLATE = f"from-T1w_to-{TEMPLATE_SPACE}_mode-image"
+FROM_TEMPLATE = f"from-{TEMPLATE_SPACE}_to-T1w_mode-image"
+
+
+wildcard_constraints:
+    folder=r"sub-[0-9A-Za-z+]+(/ses-[0-9A-Za-z+]+)?",
+    scan=r"sub-[0-9A-Za-z+]+(_ses-[0-9A-Za-z+]+)?",
+
+
+def scan_file(suffix):
+    """Template of the path of one scan's derivative."""
+    return f"{OUT}/{derivative_path('{folder}', '{scan}', suffix)}"
+
+
+def every_scan(template):
+    """One path per scan that is to be measured."""
+    return [template.format(scan=scan, folder=row.folder) for scan, row in CHOSEN.iterrows()]
+
+
+def group_file(name):
+    """Path of a result about the cohort."""
+    return f"{OUT}/group/{name}"
+
+
+def log_file(rule_name, scan="{scan}"):
+    """Path of a rule's log."""
+    return f"{OUT}/logs/{rule_name}/{scan}.log"
+
+
+def raw_t1w(wildcards):
+    """The raw T1w that was chosen for a scan."""
+    return str(Path(config["bids_dir"], CHOSEN.loc[wildcards.scan, "path"]))
+
+
+def benchmark_file(rule_name):
+    """Path of the seconds and memory that a rule took for one scan."""
+    return f"{OUT}/logs/{rule_name}/{{scan}}.benchmark.tsv"

@@ -1,0 +1,24 @@
+"""Takes a raw T1w scan, gives the bias-corrected scan and the brain mask."""
+
+
+rule preprocess_t1w:
+    """Find the brain, correct the bias field and crop one scan."""
+    input:
+        t1w=raw_t1w,
+    output:
+        t1w=scan_file("desc-preproc_T1w.nii.gz"),
+        sidecar=scan_file("desc-preproc_T1w.json"),
+        brain_mask=scan_file("desc-brain_mask.nii.gz"),
+    params:
+        brain=config["preprocess"]["brain"],
+        margin_mm=config["preprocess"]["margin_mm"],
+        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        code=source_digest("morpho.measure.preprocess"),
+    log:
+        log_file("preprocess_t1w"),
+    benchmark:
+        benchmark_file("preprocess_t1w")
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    script:
+        "../scripts/preprocess_t1w.py"

@@ -1,0 +1,26 @@
+"""Takes a preprocessed scan, gives the transforms between it and the template, and a score of the alignment."""
+
+
+rule register_to_template:
+    """Align one scan with the template, affinely and then deformably."""
+    input:
+        t1w=rules.preprocess_t1w.output.t1w,
+        brain_mask=rules.preprocess_t1w.output.brain_mask,
+    output:
+        affine=scan_file(f"{TO_TEMPLATE}_desc-affine_xfm.mat"),
+        warp=scan_file(f"{TO_TEMPLATE}_desc-warp_xfm.nii.gz"),
+        inverse_warp=scan_file(f"{FROM_TEMPLATE}_desc-warp_xfm.nii.gz"),
+        alignment=scan_file(f"{TO_TEMPLATE}_xfm.json"),
+    params:
+        resolution_mm=config["register"]["resolution_mm"],
+        iterations=config["register"]["iterations"],
+        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        code=source_digest("morpho.measure.register", "morpho.atlas"),
+    log:
+        log_file("register_to_template"),
+    benchmark:
+        benchmark_file("register_to_template")
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    script:
+        "../scripts/register_to_template.py"

@@ -1,0 +1,27 @@
+"""Adapter of rule `assemble_cohort`: files in, `morpho.infer.cohort.assemble_cohort`, files out."""
+
+from morpho.covariates import describe_participants, standardise_participants
+from morpho.failures import sort_failures
+from morpho.infer.cohort import assemble_cohort, count_flow, describe_cohort, describe_exclusions, describe_flow
+from morpho.infer.cohort import describe_volumes, gather_volumes
+from morpho.logs import log_to
+from morpho.participants import read_participants
+from morpho.scans import read_scans
+from morpho.tables import read_table, write_table
+
+log_to(snakemake.log[0])
+given, out = snakemake.input, snakemake.output
+scans = read_scans(given.scans)
+chosen = scans.loc[scans["chosen"], "scan"].tolist()
+tables, failures = sort_failures(dict(zip(chosen, given.volumes, strict=True)))
+quality, _ = sort_failures(dict(zip(chosen, given.quality, strict=True)))
+raw = read_participants(given.participants[0]) if given.participants else None
+participants = None if raw is None else standardise_participants(raw, **snakemake.params.participants)
+volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items()}, scans)
+kinds = {scan: read_table(path)["input_kind"].iloc[0] for scan, path in quality.items()}
+cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
+covariates = {} if participants is None else describe_participants(participants)
+write_table(volumes, out.volumes, describe_volumes())
+write_table(cohort, out.cohort, describe_cohort(cohort, covariates))
+write_table(exclusions, out.exclusions, describe_exclusions())
+write_table(count_flow(scans, cohort, participants), out.flow, describe_flow())
