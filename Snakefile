@@ -1,8 +1,8 @@
 """morpho: regional grey-matter volumes of a BIDS cohort, and honest statistics on them.
 
-    snakemake --cores 2 --config bids_dir=DIR output_dir=DIR        measure, model, draw, report
-    snakemake --cores 2 --configfile my.yaml                        the same, with a configuration of your own
-    snakemake --cores 2 --configfile my.yaml figures                draw again from tables and images
+snakemake --cores 2 --config bids_dir=DIR output_dir=DIR        measure, model, draw, report
+snakemake --cores 2 --configfile my.yaml                        the same, with a configuration of your own
+snakemake --cores 2 --configfile my.yaml figures                draw again from tables and images
 """
 
 from pathlib import Path
@@ -12,14 +12,13 @@ configfile: Path(workflow.basedir, "config", "config.yaml")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/demo.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/register.smk"
 include: "workflow/rules/segment.smk"
 include: "workflow/rules/parcellate.smk"
 include: "workflow/rules/volumes.smk"
-include: "workflow/rules/quality.smk"
 include: "workflow/rules/cohort.smk"
+include: "workflow/rules/quality.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -28,7 +27,6 @@ include: "workflow/rules/report.smk"
 localrules:
     all,
     figures,
-    describe_dataset,
 
 
 rule all:
@@ -43,5 +41,6 @@ rule figures:
     """All figures, drawn from tables and images that exist; nothing is measured again."""
     input:
         rules.plot_effects.output,
+        rules.plot_distributions.output,
         rules.plot_severity.output,
-        every_scan(OVERLAY),
+        [every_scan(path) for path in rules.plot_overlay.output.figures],

@@ -75,7 +75,9 @@ def find_data_file(location: str | Path, *, base: Path = Path()) -> Path:
     else:
         path = base / text
     if not path.is_file():
-        message = f"There is no file '{path}' (given as '{text}'). Give a path, or package:path of an installed package."
+        message = (
+            f"There is no file '{path}' (given as '{text}'). Give a path, or package:path of an installed package."
+        )
         raise AtlasError(message)
     return path
 

@@ -45,7 +45,12 @@ def write_failure(failure: Failure, outputs: Iterable[str | Path]) -> None:
 
 
 def run_stage(
-    stage: str, work: Callable[[], None], *, inputs: Iterable[str | Path], outputs: Iterable[str | Path], log: str | Path
+    stage: str,
+    work: Callable[[], None],
+    *,
+    inputs: Iterable[str | Path],
+    outputs: Iterable[str | Path],
+    log: str | Path,
 ) -> None:
     """Run one stage of one scan; whatever goes wrong becomes a failure note in place of the outputs.
 
@@ -71,7 +76,8 @@ def run_stage(
             return
     try:
         work()
-    except Exception as error:  # noqa: BLE001 - any failure of one scan must stay a failure of that scan
+    except Exception as error:
+        # Whatever fails in one scan must stay a failure of that scan.
         LOGGER.exception("stage %s failed", stage)
         reason = str(error) or type(error).__name__
         write_failure(Failure(stage, reason, str(log)), outputs)

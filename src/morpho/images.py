@@ -6,17 +6,18 @@ Takes nibabel images, gives nibabel images. Nothing here knows what a brain is.
 from __future__ import annotations
 
 import gzip
-import os
-import tempfile
+import uuid
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.filebasedimages import ImageFileError
-from nibabel.nifti1 import Nifti1Image
+from nibabel.nifti1 import Nifti1Image, Nifti1Pair
 from nibabel.orientations import aff2axcodes
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from morpho.errors import GridMismatchError, ImageError
@@ -29,6 +30,7 @@ LARGEST_VOXEL_MM = 5.0
 FEWEST_VOXELS_PER_AXIS = 24
 # A qform stores a rotation as three single-precision numbers, so two writings of one geometry differ by about 1e-4.
 DIRECTION_TOLERANCE = 1e-2
+UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
 
 
 def load_image(path: str | Path) -> Nifti1Image:
@@ -37,7 +39,7 @@ def load_image(path: str | Path) -> Nifti1Image:
     Raises
     ------
     ImageError
-        If the file is missing, is not NIfTI, or is truncated.
+        If the file is missing, is not NIfTI, is truncated, or is compressed and fails its checksum.
     """
     path = Path(path)
     if not path.exists():
@@ -46,9 +48,14 @@ def load_image(path: str | Path) -> Nifti1Image:
     try:
         image = nib.load(path)
         np.asanyarray(image.dataobj)
-    except (ImageFileError, OSError, EOFError, ValueError, gzip.BadGzipFile) as error:
+        if path.suffix == ".gz":
+            gzip.decompress(path.read_bytes())  # nibabel stops before the checksum at the end
+    except UNREADABLE as error:
         message = f"{path.name} cannot be read as NIfTI: {error}. Expected a whole .nii or .nii.gz file; copy it again."
         raise ImageError(message) from error
+    if not isinstance(image, Nifti1Pair):
+        message = f"{path.name} is a {type(image).__name__}; only NIfTI can be measured. Convert it to .nii.gz."
+        raise ImageError(message)
     return image
 
 
@@ -70,8 +77,8 @@ def load_t1w(path: str | Path) -> tuple[Nifti1Image, list[str]]:
     Raises
     ------
     ImageError
-        If the file cannot be read, is not one volume, says nothing about left and right, contradicts itself about
-        left and right, has impossible voxels, or holds no signal.
+        If the file cannot be read, is not one volume of plain numbers, says nothing about left and right, contradicts
+        itself about left and right, has impossible voxels, or holds no signal.
     """
     image = load_image(path)
     notes: list[str] = []
@@ -84,21 +91,28 @@ def load_t1w(path: str | Path) -> tuple[Nifti1Image, list[str]]:
 
 def _one_volume(image: Nifti1Image, name: str, notes: list[str]) -> FloatArray:
     """Values of the only volume of `image`, shape (X, Y, Z), float32 with the file's scaling applied."""
+    stored = image.get_data_dtype()
+    if not (np.issubdtype(stored, np.integer) or np.issubdtype(stored, np.floating)):
+        message = f"{name} holds {stored} values; a T1w scan is a magnitude image of plain numbers. Convert it again."
+        raise ImageError(message)
     data = np.asarray(image.dataobj, dtype=np.float32)
-    squeezed = data.reshape(data.shape[:3]) if data.ndim > 3 and np.prod(data.shape[3:]) == 1 else data
-    if squeezed.ndim != 3:
+    if data.ndim < 3 or np.prod(data.shape[3:]) != 1:
         message = f"{name} has shape {data.shape}; a T1w scan is one volume (X, Y, Z). Split or average it first."
         raise ImageError(message)
-    if squeezed.ndim != data.ndim:
+    if data.ndim > 3:
         notes.append(f"dropped trailing axes of shape {data.shape[3:]}")
-    return squeezed
+    return data.reshape(data.shape[:3])
 
 
 def _trusted_affine(image: Nifti1Image, name: str, notes: list[str]) -> NDArray[np.float64]:
     """Voxel-to-world matrix (mm): the sform, else the qform; refused if neither is set or they disagree on a side."""
     header = image.header
     sform, s_code = header.get_sform(coded=True)
-    qform, q_code = header.get_qform(coded=True)
+    try:
+        qform, q_code = header.get_qform(coded=True)
+    except ValueError as error:  # load_image has refused the file if the qform is all that it has
+        notes.append(f"the qform is broken ({error}); the sform gives the geometry")
+        qform, q_code = None, 0
     if not s_code and not q_code:
         message = (
             f"{name} says nothing about its orientation (sform and qform codes are both 0), so left and right cannot "
@@ -108,8 +122,7 @@ def _trusted_affine(image: Nifti1Image, name: str, notes: list[str]) -> NDArray[
     if not s_code:
         notes.append("no sform; the qform gives the geometry")
         return np.asarray(qform, dtype=float)
-    singular = not np.isfinite(sform).all() or abs(np.linalg.det(sform[:3, :3])) < SMALLEST_VOXEL_MM**3
-    if singular:
+    if not np.isfinite(sform).all() or abs(np.linalg.det(sform[:3, :3])) < SMALLEST_VOXEL_MM**3:
         message = f"{name} has a singular sform {np.asarray(sform)[:3, :3].tolist()}. Repair the header first."
         raise ImageError(message)
     if q_code:
@@ -119,6 +132,9 @@ def _trusted_affine(image: Nifti1Image, name: str, notes: list[str]) -> NDArray[
 
 def _compare_forms(sform: NDArray[np.float64], qform: NDArray[np.float64], name: str, notes: list[str]) -> None:
     """Refuse forms that disagree about the anatomical axes; note smaller differences."""
+    directions = [form[:3, :3] / voxel_sizes(form) for form in (sform, qform)]
+    if np.abs(directions[0] - directions[1]).max() <= DIRECTION_TOLERANCE:
+        return  # first, for axis codes jump between almost equal forms near 45 degrees
     if aff2axcodes(sform) != aff2axcodes(qform):
         message = (
             f"{name}: sform and qform disagree about the axes ({''.join(aff2axcodes(sform))} against "
@@ -126,9 +142,7 @@ def _compare_forms(sform: NDArray[np.float64], qform: NDArray[np.float64], name:
             "code of the other to 0."
         )
         raise ImageError(message)
-    directions = [form[:3, :3] / voxel_sizes(form) for form in (sform, qform)]
-    if np.abs(directions[0] - directions[1]).max() > DIRECTION_TOLERANCE:
-        notes.append("sform and qform differ by a rotation; the sform is used")
+    notes.append("sform and qform differ by a rotation; the sform is used")
 
 
 def _check_voxels(shape: tuple[int, ...], affine: NDArray[np.float64], name: str) -> None:
@@ -142,8 +156,7 @@ def _check_voxels(shape: tuple[int, ...], affine: NDArray[np.float64], name: str
         raise ImageError(message)
     if min(shape) < FEWEST_VOXELS_PER_AXIS:
         message = (
-            f"{name} has shape {shape}; a whole brain needs at least {FEWEST_VOXELS_PER_AXIS} voxels per axis. "
-            "This looks like a slab or a localiser."
+            f"{name} has shape {shape}, a slab or a localiser: give at least {FEWEST_VOXELS_PER_AXIS} voxels per axis."
         )
         raise ImageError(message)
 
@@ -193,7 +206,7 @@ def check_same_grid(*images: Nifti1Image) -> None:
         difference_mm = float(np.abs(first.affine - other.affine).max())
         if difference_mm > GRID_TOLERANCE_MM:
             message = (
-                f"Affines of two images differ by {difference_mm:.4f} mm; at most {GRID_TOLERANCE_MM} mm is one grid."
+                f"Affines differ by {difference_mm:.4f} mm; at most {GRID_TOLERANCE_MM} mm is one grid. Measure again."
             )
             raise GridMismatchError(message)
 
@@ -217,11 +230,10 @@ def labels_of(image: Nifti1Image) -> NDArray[np.int32]:
         If the values are not whole numbers (a label image that was interpolated or rescaled).
     """
     values = np.asanyarray(image.dataobj)
-    labels = np.rint(values).astype(np.int32)
-    if not np.issubdtype(values.dtype, np.integer) and np.abs(values - labels).max() > 0:
+    if not np.array_equal(values, np.rint(values)):  # unequal also where a value is NaN
         message = "A label image holds fractions; labels must be whole numbers. Was it resampled with interpolation?"
         raise ImageError(message)
-    return labels
+    return np.asarray(values, dtype=np.int32)
 
 
 def like(image: Nifti1Image, data: NDArray[Any]) -> Nifti1Image:
@@ -230,7 +242,16 @@ def like(image: Nifti1Image, data: NDArray[Any]) -> Nifti1Image:
 
 
 def bounding_box(mask: NDArray[np.bool_], margin_voxels: NDArray[np.int_]) -> tuple[slice, slice, slice]:
-    """Smallest box around a mask of shape (X, Y, Z), widened by a margin (voxels per axis) within the image."""
+    """Smallest box around a mask of shape (X, Y, Z), widened by a margin (voxels per axis) within the image.
+
+    Raises
+    ------
+    ImageError
+        If the mask is empty.
+    """
+    if not mask.any():
+        message = f"A mask of shape {mask.shape} is empty; there is nothing to draw a box around. Look at the scan."
+        raise ImageError(message)
     slices = []
     for axis, size in enumerate(mask.shape):
         where = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
@@ -239,22 +260,34 @@ def bounding_box(mask: NDArray[np.bool_], margin_voxels: NDArray[np.int_]) -> tu
     return slices[0], slices[1], slices[2]
 
 
-def save_image(image: Nifti1Image, path: str | Path, *, kind: str) -> None:
+def save_image(image: Nifti1Image, path: str | Path, *, kind: Literal["intensity", "probability", "label"]) -> None:
     """Write an image compactly and whole: to a temporary file first, then renamed.
 
     Parameters
     ----------
+    image : shape (X, Y, Z)
+        Intensities of at least 0, probabilities from 0 to 1, or labels.
+    path
+        File to write (.nii.gz); its folder is made.
     kind
-        "intensity": 16 bit, scaled. "probability": 8 bit, 1/255 a step. "label": 8 bit (16 if needed), unscaled.
+        "intensity": 16 bit, scaled. "probability": 8 bit, 1/255 a step. "label": 8, 16 or 32 bit, unscaled.
+
+    Raises
+    ------
+    ImageError
+        If labels are not whole numbers.
     """
     values = np.asanyarray(image.dataobj)
     if kind == "probability":
         stored = nib.Nifti1Image(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8), image.affine)
         stored.header.set_slope_inter(1 / 255, 0)
     elif kind == "label":
-        stored = nib.Nifti1Image(values.astype(np.uint8 if values.max() < 256 else np.int16), image.affine)
+        labels = labels_of(image)
+        types = (np.uint8, np.int16, np.int32)
+        fitting = next(t for t in types if np.iinfo(t).min <= labels.min() and labels.max() <= np.iinfo(t).max)
+        stored = nib.Nifti1Image(labels.astype(fitting), image.affine)
     else:
-        scale = max(float(values.max()), 1e-6) / 32767
+        scale = max(float(np.abs(values).max()), 1e-6) / 32767
         stored = nib.Nifti1Image(np.rint(values / scale).astype(np.int16), image.affine)
         stored.header.set_slope_inter(scale, 0)
     stored.header.set_xyzt_units("mm", "sec")
@@ -266,13 +299,10 @@ def save_image(image: Nifti1Image, path: str | Path, *, kind: str) -> None:
 def _write_whole(image: Nifti1Image, path: Path) -> None:
     """Write under a temporary name in the same folder, then rename, so that no half-written image is ever seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".nii.gz")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         # mtime=0 keeps the bytes of equal images equal.
-        with Path(name).open("wb") as raw, gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=4, mtime=0) as file:
-            file.write(image.to_bytes())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        temporary.write_bytes(gzip.compress(image.to_bytes(), compresslevel=4, mtime=0))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

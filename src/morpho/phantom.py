@@ -1,4 +1,4 @@
-"""Synthetic heads with known volumes, and synthetic cohorts with known effects, for the demo and for tests.
+"""Synthetic heads with known volumes, for the demo and for tests.
 
 A head is made from the template's tissue maps: the hippocampi are shrunk by a known share, the whole is deformed
 smoothly and sampled on a scanner's grid, and signal, shading and noise are laid over it. Its true volumes are summed
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 from nibabel.affines import apply_affine
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
@@ -61,6 +60,7 @@ class HeadMaps:
     brain_mask: FloatArray
     inside_skull: FloatArray
     labels: NDArray[np.int32]
+    label_of: Mapping[tuple[str, str], int]
     depth_mm: FloatArray
     neighbour_white: FloatArray
 
@@ -93,20 +93,6 @@ class Scanner:
 
 
 @dataclass(frozen=True)
-class PlantedEffects:
-    """What is true of a synthetic cohort.
-
-    `hippocampus_percent` is the difference patients minus controls; `severity_percent_per_point` the change of the hippocampus per
-    point of the scale around the patients' mean; the amygdala differs by nothing.
-    """
-
-    hippocampus_percent: float = -12.0
-    severity_percent_per_point: float = -0.8
-    age_percent_per_year: float = -0.2
-    amygdala_percent: float = 0.0
-
-
-@dataclass(frozen=True)
 class Phantom:
     """A synthetic scan (raw signal, int16) with its true volumes in mm3 by (roi label name, hemisphere)."""
 
@@ -134,7 +120,8 @@ def prepare_head_maps(template: Template, atlas: Atlas) -> HeadMaps:
     ConfigError
         If the atlas has no hippocampus on both sides.
     """
-    found = atlas.labels[atlas.labels["name"] == HIPPOCAMPUS_LABEL].set_index("hemisphere")["index"]
+    table = atlas.labels[["name", "hemisphere", "index"]]
+    found = table[table["name"] == HIPPOCAMPUS_LABEL].set_index("hemisphere")["index"]
     if not {"L", "R"} <= set(found.index):
         message = f"The atlas '{atlas.name}' has no label '{HIPPOCAMPUS_LABEL}' on both sides; phantoms need it."
         raise ConfigError(message)
@@ -159,12 +146,13 @@ def prepare_head_maps(template: Template, atlas: Atlas) -> HeadMaps:
         brain_mask=mask.astype(np.float32),
         inside_skull=(outside_mm < SKULL_FROM_MM).astype(np.float32),
         labels=labels,
+        label_of={(str(row["name"]), str(row["hemisphere"])): int(row["index"]) for row in table.to_dict("records")},
         depth_mm=depth_mm,
         neighbour_white=_neighbour_white(maps, depth_mm > 0),
     )
 
 
-def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, rois: Sequence[tuple[str, str, Sequence[int]]]) -> Phantom:
+def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, regions: Sequence[str]) -> Phantom:
     """Scan a synthetic person.
 
     Parameters
@@ -175,8 +163,8 @@ def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, rois: Sequen
         Anatomy.
     scanner
         Grid, signal and noise.
-    rois
-        Regions whose true volumes are wanted: name, hemisphere, labels of the atlas.
+    regions
+        Names of atlas labels whose true volumes are wanted, both sides.
 
     Returns
     -------
@@ -208,64 +196,14 @@ def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, rois: Sequen
     signal = np.asarray(sum(SIGNAL[name] * share for name, share in tissue.items()))
     voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
     truth = {
-        (name, side): float(sample(tissue_maps["grey_matter"] * np.isin(maps.labels, indices)).sum()) * voxel_mm3
-        for name, side, indices in rois
+        (name, side): float(sample(tissue_maps["grey_matter"] * (maps.labels == index)).sum()) * voxel_mm3
+        for (name, side), index in maps.label_of.items()
+        if name in regions
     }
     image = nib.Nifti1Image(_add_scanner(signal, scanner, rng), affine)
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     return Phantom(image, truth, float(sample(maps.inside_skull).sum()) * voxel_mm3)
-
-
-def simulate_participants(n_per_group: int, effects: PlantedEffects, seed: int) -> tuple[pd.DataFrame, list[Person]]:
-    """Draw a cohort with known effects.
-
-    Parameters
-    ----------
-    n_per_group
-        People per group; both groups have the same ages and sexes.
-    effects
-        What is to be true.
-    seed
-        Seed of all that is random.
-
-    Returns
-    -------
-    participants
-        Columns participant_id, group (control, patient), sex (F, M), age (years), hamd (patients only).
-    people
-        Anatomy of each participant, in the same order.
-    """
-    rng = np.random.default_rng(seed)
-    rows, people = [], []
-    ages = np.round(np.linspace(22, 58, n_per_group) + rng.uniform(-2, 2, n_per_group))
-    severity = rng.permutation(np.round(np.linspace(12, 30, n_per_group)))
-    for number in range(2 * n_per_group):
-        position, is_patient = number // 2, number % 2 == 1
-        is_woman = position % 2 == 0
-        percent = effects.age_percent_per_year * (ages[position] - ages.mean()) + rng.normal(0, 3)
-        if is_patient:
-            percent += effects.hippocampus_percent
-            percent += effects.severity_percent_per_point * (severity[position] - severity.mean())
-        rows.append(
-            {
-                "participant_id": f"sub-{number + 1:02d}",
-                "group": "patient" if is_patient else "control",
-                "sex": "F" if is_woman else "M",
-                "age": int(ages[position]),
-                "hamd": int(severity[position]) if is_patient else pd.NA,
-            }
-        )
-        people.append(
-            Person(
-                hippocampus_scale=float(0.90 * (1 + percent / 100)),
-                head_scale=float(rng.normal(0.91 if is_woman else 0.95, 0.015)),
-                rotation_degrees=tuple(rng.normal(0, 4, 3)),
-                warp_mm=1.2,
-                seed=int(rng.integers(2**31)),
-            )
-        )
-    return pd.DataFrame(rows), people
 
 
 def _shell(outside_mm: Array, start_mm: float, end_mm: float) -> FloatArray:

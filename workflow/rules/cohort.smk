@@ -7,14 +7,14 @@ rule list_scans:
     """List every T1w found, which one of each session was chosen, and why the others were not."""
     output:
         scans=group_file("scans.tsv"),
+    log:
+        log_file("list_scans", "cohort"),
     params:
         bids_dir=config["bids_dir"],
         output_dir=OUT,
         choice=config["scans"],
         content=sha256(SCANS.to_csv().encode()).hexdigest()[:16],
         code=source_digest("morpho.bids", "morpho.scans", "morpho.tables"),
-    log:
-        log_file("list_scans", "cohort"),
     script:
         "../scripts/list_scans.py"
 
@@ -31,10 +31,15 @@ rule assemble_cohort:
         cohort=group_file("cohort.tsv"),
         exclusions=group_file("exclusions.tsv"),
         flow=group_file("flow.tsv"),
-    params:
-        participants=drop_removed(config)["participants"],
-        code=source_digest("morpho.infer.cohort", "morpho.covariates", "morpho.participants", "morpho.tables"),
     log:
         log_file("assemble_cohort", "cohort"),
+    params:
+        participants=drop_removed(config)["participants"],
+        code=source_digest(
+            "morpho.infer.cohort",
+            "morpho.covariates",
+            "morpho.participants",
+            "morpho.tables",
+        ),
     script:
         "../scripts/assemble_cohort.py"

@@ -17,25 +17,42 @@ from morpho.provenance import source_digest
 from morpho.rois import check_regions, read_labels, read_rois, resolve_rois
 
 # One thread per job: the jobs of a cohort keep all cores busy, and sums do not depend on the number of threads.
-for variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+for variable in (
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+):
     os.environ[variable] = "1"
 
 
 def project_file(location):
     """A data file of the configuration: as given, or else relative to the folder of the Snakefile."""
-    return str(find_data_file(location, base=Path() if Path(location).exists() else Path(workflow.basedir)))
+    return str(
+        find_data_file(
+            location, base=Path() if Path(location).exists() else Path(workflow.basedir)
+        )
+    )
 
 
 def check_inputs():
     """Check everything that can be checked before hours are spent; give the scans table and the atlas's location."""
-    validate_config(config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
+    validate_config(
+        config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
+    )
     check_config(config)
     labels = read_labels(project_file(config["atlas"]["labels"]))
     rois = read_rois(project_file(config["volumes"]["rois"]))
-    check_regions(rois, atlas=config["atlas"]["name"], families=drop_removed(config)["models"]["families"])
+    check_regions(
+        rois,
+        atlas=config["atlas"]["name"],
+        families=drop_removed(config)["models"]["families"],
+    )
     resolve_rois(rois, labels)
     project_file(config["atlas"]["image"])
-    scans = find_scans(config["bids_dir"], output_dir=config["output_dir"], **config["scans"])
+    scans = find_scans(
+        config["bids_dir"], output_dir=config["output_dir"], **config["scans"]
+    )
     raw = read_participants(Path(config["bids_dir"], "participants.tsv"))
     if raw is not None:
         standardise_participants(raw, **drop_removed(config)["participants"])
@@ -68,7 +85,9 @@ def scan_file(suffix):
 
 def every_scan(template):
     """One path per scan that is to be measured."""
-    return [template.format(scan=scan, folder=row.folder) for scan, row in CHOSEN.iterrows()]
+    return [
+        template.format(scan=scan, folder=row.folder) for scan, row in CHOSEN.iterrows()
+    ]
 
 
 def group_file(name):
@@ -76,9 +95,9 @@ def group_file(name):
     return f"{OUT}/group/{name}"
 
 
-def log_file(rule_name, scan="{scan}"):
+def log_file(rule_name, what="{folder}/{scan}"):
     """Path of a rule's log."""
-    return f"{OUT}/logs/{rule_name}/{scan}.log"
+    return f"{OUT}/logs/{rule_name}/{what}.log"
 
 
 def raw_t1w(wildcards):
@@ -88,4 +107,4 @@ def raw_t1w(wildcards):
 
 def benchmark_file(rule_name):
     """Path of the seconds and memory that a rule took for one scan."""
-    return f"{OUT}/logs/{rule_name}/{{scan}}.benchmark.tsv"
+    return f"{OUT}/logs/{rule_name}/{{folder}}/{{scan}}.benchmark.tsv"

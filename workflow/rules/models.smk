@@ -9,11 +9,11 @@ rule compare_groups:
         effects=group_file("group_comparison.tsv"),
         adjusted=group_file("adjusted_volumes.tsv"),
         exclusions=group_file("group_comparison_exclusions.tsv"),
+    log:
+        log_file("compare_groups", "cohort"),
     params:
         settings=drop_removed(config)["models"],
         code=source_digest("morpho.infer.models", "morpho.tables"),
-    log:
-        log_file("compare_groups", "cohort"),
     script:
         "../scripts/compare_groups.py"
 
@@ -26,11 +26,11 @@ rule associate_severity:
         associations=group_file("severity_association.tsv"),
         residuals=group_file("severity_residuals.tsv"),
         exclusions=group_file("severity_association_exclusions.tsv"),
+    log:
+        log_file("associate_severity", "cohort"),
     params:
         settings=drop_removed(config)["models"],
         scales=list(drop_removed(config)["participants"]["severity"]),
         code=source_digest("morpho.infer.models", "morpho.tables"),
-    log:
-        log_file("associate_severity", "cohort"),
     script:
         "../scripts/associate_severity.py"

@@ -12,16 +12,18 @@ rule label_regions:
         labels=project_file(config["atlas"]["labels"]),
     output:
         regions=scan_file(f"{SEGMENTATION}_dseg.nii.gz"),
-    params:
-        atlas_name=config["atlas"]["name"],
-        reach_mm=config["parcellate"]["reach_mm"],
-        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas"),
     log:
         log_file("label_regions"),
     benchmark:
         benchmark_file("label_regions")
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    params:
+        atlas_name=config["atlas"]["name"],
+        reach_mm=config["parcellate"]["reach_mm"],
+        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        code=source_digest(
+            "morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas"
+        ),
     script:
         "../scripts/label_regions.py"

@@ -9,16 +9,16 @@ rule preprocess_t1w:
         t1w=scan_file("desc-preproc_T1w.nii.gz"),
         sidecar=scan_file("desc-preproc_T1w.json"),
         brain_mask=scan_file("desc-brain_mask.nii.gz"),
-    params:
-        brain=config["preprocess"]["brain"],
-        margin_mm=config["preprocess"]["margin_mm"],
-        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.preprocess"),
     log:
         log_file("preprocess_t1w"),
     benchmark:
         benchmark_file("preprocess_t1w")
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        brain=config["preprocess"]["brain"],
+        margin_mm=config["preprocess"]["margin_mm"],
+        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        code=source_digest("morpho.measure.preprocess"),
     script:
         "../scripts/preprocess_t1w.py"

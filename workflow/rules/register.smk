@@ -11,16 +11,16 @@ rule register_to_template:
         warp=scan_file(f"{TO_TEMPLATE}_desc-warp_xfm.nii.gz"),
         inverse_warp=scan_file(f"{FROM_TEMPLATE}_desc-warp_xfm.nii.gz"),
         alignment=scan_file(f"{TO_TEMPLATE}_xfm.json"),
-    params:
-        resolution_mm=config["register"]["resolution_mm"],
-        iterations=config["register"]["iterations"],
-        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.register", "morpho.atlas"),
     log:
         log_file("register_to_template"),
     benchmark:
         benchmark_file("register_to_template")
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
+    params:
+        resolution_mm=config["register"]["resolution_mm"],
+        iterations=config["register"]["iterations"],
+        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        code=source_digest("morpho.measure.register", "morpho.atlas"),
     script:
         "../scripts/register_to_template.py"

@@ -13,16 +13,18 @@ rule segment_tissue:
         grey_matter=scan_file("label-GM_probseg.nii.gz"),
         white_matter=scan_file("label-WM_probseg.nii.gz"),
         csf=scan_file("label-CSF_probseg.nii.gz"),
-    params:
-        prior_weight=config["segment"]["prior_weight"],
-        smoothing=config["segment"]["smoothing"],
-        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.segment", "morpho.measure.register", "morpho.atlas"),
     log:
         log_file("segment_tissue"),
     benchmark:
         benchmark_file("segment_tissue")
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        prior_weight=config["segment"]["prior_weight"],
+        smoothing=config["segment"]["smoothing"],
+        raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        code=source_digest(
+            "morpho.measure.segment", "morpho.measure.register", "morpho.atlas"
+        ),
     script:
         "../scripts/segment_tissue.py"

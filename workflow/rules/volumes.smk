@@ -17,14 +17,16 @@ rule measure_volumes:
     output:
         volumes=scan_file(f"{SEGMENTATION}_desc-volumes_morph.tsv"),
         quality=scan_file("desc-quality_metrics.tsv"),
-    params:
-        min_voxels=config["volumes"]["min_voxels"],
-        code=source_digest("morpho.measure.volumes", "morpho.measure.quality", "morpho.rois"),
     log:
         log_file("measure_volumes"),
     benchmark:
         benchmark_file("measure_volumes")
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        min_voxels=config["volumes"]["min_voxels"],
+        code=source_digest(
+            "morpho.measure.volumes", "morpho.measure.quality", "morpho.rois"
+        ),
     script:
         "../scripts/measure_volumes.py"

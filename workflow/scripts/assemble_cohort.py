@@ -2,8 +2,15 @@
 
 from morpho.covariates import describe_participants, standardise_participants
 from morpho.failures import sort_failures
-from morpho.infer.cohort import assemble_cohort, count_flow, describe_cohort, describe_exclusions, describe_flow
-from morpho.infer.cohort import describe_volumes, gather_volumes
+from morpho.infer.cohort import (
+    assemble_cohort,
+    count_flow,
+    describe_cohort,
+    describe_exclusions,
+    describe_flow,
+    describe_volumes,
+    gather_volumes,
+)
 from morpho.logs import log_to
 from morpho.participants import read_participants
 from morpho.scans import read_scans

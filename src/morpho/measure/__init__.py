@@ -1,0 +1,1 @@
+"""One scan -> its volumes and their quality."""

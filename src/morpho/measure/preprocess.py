@@ -121,7 +121,8 @@ def detect_input_kind(t1w: Nifti1Image) -> InputKind:
 
 def _extract_brain(t1w: Nifti1Image) -> NDArray[np.bool_]:
     """Brain mask of a whole head by deepbet, shape (X, Y, Z)."""
-    from deepbet import BrainExtraction  # noqa: PLC0415 - torch takes seconds to import and extracted scans need none
+    # Imported here because torch takes seconds to import and extracted scans need none of it.
+    from deepbet import BrainExtraction
 
     probability = BrainExtraction(no_gpu=True).run_model(array_of(t1w).copy())
     return _largest_part(probability > 0.5)

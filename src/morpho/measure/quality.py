@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from morpho.images import array_of, check_same_grid, mask_of, voxel_volume_mm3
+from morpho.images import FloatArray, array_of, check_same_grid, mask_of, voxel_volume_mm3
 
 MM3_PER_ML = 1000.0
 SIGMA_PER_MAD = 1.4826  # 1 / 0.6745: the median absolute deviation of a normal distribution is 0.6745 sigma
@@ -44,7 +45,10 @@ METRICS: dict[str, dict[str, str]] = {
         "Description": "Pearson correlation of template and aligned scan inside the template's brain",
         "Units": "r",
     },
-    "jacobian_low": {"Description": "1st percentile of local volume change of the deformable alignment", "Units": "ratio"},
+    "jacobian_low": {
+        "Description": "1st percentile of local volume change of the deformable alignment",
+        "Units": "ratio",
+    },
     "jacobian_high": {"Description": "99th percentile of local volume change", "Units": "ratio"},
     "asymmetry_percent": {
         "Description": "Largest |L - R| / mean of both over the regions, percent",
@@ -140,7 +144,7 @@ def flag_scans(
     low, high = brain_volume_range_ml
     hard = pd.DataFrame(
         {
-            "low_registration_correlation": metrics["registration_correlation"] < min_registration_correlation,
+            "low_registration_correlation": ~(metrics["registration_correlation"] >= min_registration_correlation),
             "implausible_brain_volume": ~metrics["brain_mask_volume_ml"].between(low, high),
             "brain_touches_image_edge": metrics["edge_contact_voxels"] > 0,
         }
@@ -167,7 +171,7 @@ def _join_flags(flags: pd.DataFrame) -> pd.Series:
     return pd.Series([",".join(flags.columns[row]) for row in flags.to_numpy(dtype=bool)], index=flags.index)
 
 
-def _measure_contrast(signal: np.ndarray, grey: np.ndarray, white: np.ndarray) -> dict[str, float]:  # type: ignore[type-arg]
+def _measure_contrast(signal: FloatArray, grey: FloatArray, white: FloatArray) -> dict[str, float]:
     """Contrast to noise of grey and white, and signal to noise of white matter, in nearly pure voxels."""
     in_grey, in_white = signal[grey >= PURE_TISSUE], signal[white >= PURE_TISSUE]
     if in_grey.size == 0 or in_white.size == 0:
@@ -179,7 +183,7 @@ def _measure_contrast(signal: np.ndarray, grey: np.ndarray, white: np.ndarray) -
     }
 
 
-def _count_edge_voxels(mask: np.ndarray) -> int:  # type: ignore[type-arg]
+def _count_edge_voxels(mask: NDArray[np.bool_]) -> int:
     """Mask voxels that lie on a face of the image."""
     return int(mask.sum()) - int(mask[1:-1, 1:-1, 1:-1].sum())
 

@@ -78,7 +78,9 @@ def measure_volumes(
             "roi": rois["roi"].to_numpy(),
             "hemisphere": rois["hemisphere"].to_numpy(),
             "n_voxels": [int(n_voxels[indices].sum()) for indices in rois["label_indices"]],
-            "volume_mm3": [grey_sum[indices].sum() * voxel_volume_mm3(grey_matter) for indices in rois["label_indices"]],
+            "volume_mm3": [
+                grey_sum[indices].sum() * voxel_volume_mm3(grey_matter) for indices in rois["label_indices"]
+            ],
         }
     )
     _check_sizes(sides, min_voxels)

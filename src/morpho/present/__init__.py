@@ -1,0 +1,1 @@
+"""Estimates -> what people see: figures and the report."""

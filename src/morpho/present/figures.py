@@ -18,7 +18,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from morpho.errors import ConfigError
-from morpho.present.forest import DIRECTION_DROP_PT, draw_family, label_direction, symmetric_reach
+from morpho.present.forest import draw_family, label_direction, symmetric_reach
 from morpho.present.panels import (
     draw_group,
     draw_partial_regression,
@@ -103,7 +103,7 @@ def plot_effects_forest(effects: pd.DataFrame, *, style: FigureStyle, confidence
         panels[-1].set_xlim(-reach, reach)
         label_direction(panels[-1], comparison)
         label = f"Hedges' g ({comparison} {MINUS} {reference}) with {percent_of(confidence)} confidence interval"
-        panels[-1].set_xlabel(label, labelpad=DIRECTION_DROP_PT - style.font_size_pt)
+        panels[-1].set_xlabel(label, labelpad=2.2 * style.font_size_pt)
     return figure
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 MINUS = "\N{MINUS SIGN}"
+TIE = "\N{NO-BREAK SPACE}"
 THOUSANDS = "\N{NARROW NO-BREAK SPACE}"
 MISSING = "n/a"
 ROI_NAMES = {
@@ -40,17 +41,24 @@ def format_number(value: Any, digits: int) -> str:
 
 
 def format_interval(value: Any, low: Any, high: Any, digits: int) -> str:
-    """Write an estimate with its interval: ``0.42 [0.03, 0.81]``."""
+    """Write an estimate with its interval, ``0.42 [0.03, 0.81]``, that no line break parts."""
     if pd.isna(value):
         return MISSING
-    return f"{format_number(value, digits)} [{format_number(low, digits)}, {format_number(high, digits)}]"
+    limits = f"[{format_number(low, digits)},{TIE}{format_number(high, digits)}]"
+    return f"{format_number(value, digits)}{TIE}{limits}"
 
 
 def format_p(p: Any) -> str:
     """Write a p value with three decimals, or as "< 0.001"; "n/a" if it is missing."""
     if pd.isna(p):
         return MISSING
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"<{TIE}0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def state_p(p: Any) -> str:
+    """Write a p value as in a sentence: ``p = 0.032`` or ``p < 0.001``."""
+    text = format_p(p)
+    return f"p{TIE}{text}" if text.startswith("<") else f"p{TIE}={TIE}{text}"
 
 
 def format_counts(counts: Iterable[Any]) -> str:

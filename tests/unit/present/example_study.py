@@ -120,3 +120,112 @@ def make_associations(residuals: pd.DataFrame) -> pd.DataFrame:
         r_low, r_high = np.tanh(np.arctanh(fit.rvalue) + np.array([-1, 1]) * 1.96 / np.sqrt(28))
         rows.append(row | {"partial_r_ci_low": r_low, "partial_r_ci_high": r_high})
     return pd.DataFrame(rows)
+
+
+def make_scans() -> pd.DataFrame:
+    """62 scans of 61 participants; one participant has two, one has none."""
+    rows = [
+        {"scan": f"sub-{i:02d}", "participant_id": f"sub-{i:02d}", "session_id": "", "path": f"sub-{i:02d}/anat/T1w.nii.gz",
+         "chosen": True, "reason": ""}
+        for i in range(61)
+    ]  # fmt: skip
+    rows.append(dict(rows[0]) | {"path": "sub-00/anat/run-2_T1w.nii.gz", "chosen": False, "reason": "run-1 comes first"})
+    rows.append(dict(rows[0]) | {"scan": "sub-99", "participant_id": "sub-99", "path": "", "chosen": False})
+    return pd.DataFrame(rows)
+
+
+def make_cohort() -> pd.DataFrame:
+    """60 measured scans, three of them brain-extracted."""
+    names = [f"sub-{i:02d}" for i in range(60)]
+    return pd.DataFrame({"participant_id": names, "scan": names, "input_kind": ["extracted"] * 3 + ["whole_head"] * 57})
+
+
+def make_flow() -> pd.DataFrame:
+    """Counts of `make_scans` and `make_cohort`, as the cohort stage writes them."""
+    steps = [("found", np.nan, 61, 62), ("chosen", np.nan, 61, 61), ("measured", np.nan, 60, 60)]
+    steps += [("with_participants_row", np.nan, 60, 60), ("group", "control", 26, 26), ("group", "patient", 34, 34)]
+    return pd.DataFrame(steps, columns=["step", "group", "n_participants", "n_scans"])
+
+
+def make_exclusions() -> pd.DataFrame:
+    """A failed scan and a person without age; the reason of the first tries to be markup."""
+    rows = [
+        ("sub-60", "", "sub-60", "measure", "segment failed: <script>alert('x')</script> & nothing else"),
+        ("sub-59", "", "sub-59", "models", "not in 13 of 13 group models: no value for age_years"),
+    ]
+    return pd.DataFrame(rows, columns=["participant_id", "session_id", "scan", "stage", "reason"])
+
+
+def make_quality() -> pd.DataFrame:
+    """Quality of six scans; sub-04 has a hard flag, sub-02 two cohort flags."""
+    names = [f"sub-{i:02d}" for i in range(6)]
+    table = pd.DataFrame({"scan": names, "input_kind": ["extracted"] * 3 + ["whole_head"] * 3})
+    table["hard_flags"] = [np.nan] * 4 + ["low_registration_correlation", np.nan]
+    table["cohort_flags"] = [np.nan, np.nan, "contrast_to_noise,mask_parts", np.nan, np.nan, np.nan]
+    table["brain_mask_volume_ml"] = 1432.123 + np.arange(6)
+    table["contrast_to_noise"] = [2.1, 2.2, 0.7, 2.15, 2.0, 2.3]
+    table["tiv_difference_percent"] = [np.nan] * 3 + [-2.13, 0.4, 1.2]
+    table["mask_parts"] = [1, 1, 4, 1, 1, 1]
+    table["registration_correlation"] = [0.91, 0.92, 0.9, 0.89, 0.41, 0.93]
+    return table
+
+
+QUALITY_DICTIONARY: dict[str, dict[str, object]] = {
+    "brain_mask_volume_ml": {"Description": "Volume of the brain mask", "Units": "mL"},
+    "contrast_to_noise": {"Description": "Contrast over noise", "Units": "ratio"},
+}
+VERSIONS = {
+    name: "1.2.3"
+    for name in (
+        "python", "morpho", "antspyx", "deepbet", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
+        "matplotlib", "snakemake",
+    )
+}  # fmt: skip
+
+
+def load_config() -> dict[str, object]:
+    """Configuration that the project ships."""
+    path = Path(__file__).parents[3] / "config" / "config.yaml"
+    config: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return config
+
+
+def load_template(name: str) -> str:
+    """Source of a template of the report."""
+    return (Path(__file__).parents[3] / "workflow" / "report" / name).read_text(encoding="utf-8")
+
+
+# A head on an anisotropic, oblique grid: hippocampus only on the left, prefrontal cortex only on the right.
+SHAPE = (44, 52, 36)
+LABELS = {"hippocampus": 1, "prefrontal_cortex": 2}
+
+
+def make_head(*, flipped: bool = False) -> dict[str, Nifti1Image]:
+    """Images of one scan: t1w, grey_matter, white_matter, brain_mask, regions; `flipped` stores x the other way."""
+    affine = np.diag([3.0, 3.0, 4.5, 1.0]) @ nib.affines.from_matvec(np.eye(3), [-22.0, -26.0, -18.0])
+    affine = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, 0, 0.05)) @ affine
+    x, y, z = np.indices(SHAPE) - np.array([22, 26, 18]).reshape(3, 1, 1, 1)
+    radius = np.sqrt((x / 18) ** 2 + (y / 22) ** 2 + (z / 14) ** 2)
+    mask = radius < 1
+    white = (radius < 0.6).astype(np.float32)
+    regions = np.zeros(SHAPE, dtype=np.int16)
+    regions[(abs(x + 9) <= 3) & (abs(y + 2) <= 3) & (abs(z) <= 2)] = LABELS["hippocampus"]
+    regions[(abs(x - 10) <= 4) & (abs(y - 10) <= 4) & (abs(z - 4) <= 3)] = LABELS["prefrontal_cortex"]
+    arrays = {
+        "t1w": (100 * mask + 60 * white + x).astype(np.float32).clip(0), "grey_matter": (mask - white).astype(np.float32),
+        "white_matter": white, "brain_mask": mask.astype(np.uint8), "regions": regions,
+    }  # fmt: skip
+    images = {name: nib.Nifti1Image(data, affine) for name, data in arrays.items()}
+    if flipped:
+        to_las = nib.orientations.axcodes2ornt("LAS")
+        start = nib.orientations.io_orientation(affine)
+        transform = nib.orientations.ornt_transform(start, to_las)
+        images = {name: image.as_reoriented(transform) for name, image in images.items()}
+    return images
+
+
+def make_roi_labels() -> pd.DataFrame:
+    """Region labels of `make_head`, as `morpho.rois.resolve_rois` gives them."""
+    return pd.DataFrame(
+        {"roi": list(LABELS), "hemisphere": ["L", "R"], "label_indices": [[index] for index in LABELS.values()]}
+    )

@@ -1,0 +1,94 @@
+# One command for each thing people do here; `make help` lists them.
+#
+#   PYTHON=python3.12     the Python (3.11 or newer) that .venv is made from
+#   CORES=8               jobs at a time
+#   WORKERS=0             test processes; 0 runs the tests in one process, for a debugger
+#   MARK=                 which tests: a pytest marker expression; empty runs the slow ones too
+#   TORCH=...             what pip installs where Python has no torch yet. On Linux the plain package brings CUDA
+#                         libraries of several GB. To do without them name a CPU wheel, TORCH=path/to/torch-...+cpu-....whl,
+#                         or an index that has one, TORCH="torch==2.13.0 --index-url URL"
+
+PYTHON ?= python3
+CORES ?= 2
+WORKERS ?= $(CORES)
+MARK ?= not slow
+TORCH_VERSION := 2.13.0
+TORCH ?= torch==$(TORCH_VERSION)
+UV ?= uv
+
+BIN := .venv/bin
+PIP := $(BIN)/pip -qq --disable-pip-version-check
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+DEMO := --configfile config/demo.yaml
+
+# Compiled bytecode makes every job start a second earlier.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test check run lock clean help
+.DEFAULT_GOAL := help
+
+demo: .venv/.ready            ## simulate a small cohort, run everything on it, compare planted with recovered effects
+	$(SNAKEMAKE) --snakefile workflow/demo.smk $(DEMO) -- simulate_cohort
+	$(SNAKEMAKE) $(DEMO)
+	$(BIN)/snakemake --cores 1 --snakefile workflow/demo.smk $(DEMO) -- compare_planted
+	@echo "report: results/demo/morpho/report.html"
+
+run: .venv/.ready             ## your cohort: make run CONFIG=my.yaml
+	@test -n "$(CONFIG)" || { echo "Name your configuration: make run CONFIG=my.yaml (its keys: config/README.md)"; exit 2; }
+	$(SNAKEMAKE) --configfile "$(CONFIG)"
+
+# One thread per process: the processes keep all cores busy, and sums do not depend on the number of threads.
+test: export ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS := 1
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
+test: export MKL_NUM_THREADS := 1
+test: .venv/.ready            ## the tests; those that were skipped are listed with the reason
+	$(BIN)/pytest -m "$(MARK)" -n $(WORKERS) --dist loadscope
+
+check: .venv/.ready           ## what CI runs: format, lint, imports, types, spelling, then the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(MAKE) test
+
+# The lock holds exact versions and hashes for Python 3.11 and newer on Linux and macOS, and no address. torch is left
+# out: which build is right depends on the machine. Its dependencies are named here, so that they are locked; what else
+# it brings are Linux libraries, which the resolver does not see because torch is restricted to macOS for it.
+lock:                         ## refresh requirements.lock (needs uv)
+	@command -v $(UV) >/dev/null || { echo "uv is needed (pip install uv), or name it: make lock UV=path/to/uv"; exit 2; }
+	printf '%s\n' hatchling editables filelock fsspec jinja2 networkx setuptools sympy typing-extensions > .lock-extra.in
+	echo "torch==$(TORCH_VERSION) ; sys_platform == 'darwin'" > .lock-override.in
+	$(UV) pip compile pyproject.toml .lock-extra.in --override .lock-override.in --all-extras --upgrade \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--no-emit-package torch --quiet --output-file requirements.lock
+	rm -f .lock-extra.in .lock-override.in
+
+clean:                        ## remove .venv, caches and the demo's results; other results stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis results/demo
+	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:                         ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+# The lock is complete, so nothing is resolved here (--no-deps; pip would otherwise ask for a hash of torch). A torch
+# that $(PYTHON) has already serves: then .venv sees the packages of $(PYTHON), and its own come first. torch is always
+# installed by pip, never by uv, so that the index and the links of pip's own configuration count.
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "morpho needs Python 3.11 or newer, and $(PYTHON) is not. Name one that is: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "Setting up .venv with $$($(PYTHON) --version); the first time this takes some minutes"
+	@set -e; site=; if $(PYTHON) -c 'import torch' 2>/dev/null; then site=--system-site-packages; fi; \
+	if command -v $(UV) >/dev/null; then \
+		$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $$site .venv; \
+		$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock; \
+	else \
+		$(PYTHON) -m venv $$site .venv || { \
+			echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 2; }; \
+		$(PIP) install --no-deps --require-hashes -r requirements.lock; \
+	fi
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) install $(TORCH)
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,169 @@
+"""Tables of the models as the report shows them: one view per family, with the reasons of refused models.
+
+Takes the effect and association tables, gives `TableView` objects. Full numbers stay in the TSV files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from morpho.present.views import UNSORTED, Cell, Column, TableView, number_cell, sort_value, text_cell
+from morpho.present.wording import (
+    MISSING,
+    describe_adjustment,
+    format_interval,
+    format_number,
+    format_p,
+    percent_of,
+    region_name,
+    split_contrast,
+    text_or,
+)
+
+Row = dict[Hashable, Any]
+
+
+def view_effects(effects: pd.DataFrame, *, confidence: float, link: str) -> list[TableView]:
+    """View the group comparison, one table per family.
+
+    Parameters
+    ----------
+    effects
+        Group comparison; may be empty.
+    confidence
+        Coverage of its intervals, between 0 and 1.
+    link
+        Address of the full table.
+
+    Returns
+    -------
+    One view per family, in the order of the table.
+    """
+    interval = f"[{percent_of(confidence)} CI]"
+    views = []
+    for family, rows in effects.groupby("family", sort=False):
+        comparison, reference = split_contrast(rows)
+        columns = [
+            Column("region", "", numeric=False),
+            Column(f"difference, % {interval}", "of the adjusted mean of the reference group", numeric=True),
+            Column(f"g {interval}", "Hedges' g, in residual standard deviations", numeric=True),
+            Column("p", "two-sided, not corrected", numeric=True),
+            Column("p corrected", "false discovery rate within the family", numeric=True),
+            Column(f"{reference}, mm³", "adjusted mean", numeric=True),
+            Column(f"{comparison}, mm³", "adjusted mean", numeric=True),
+            Column("n", f"people analysed, {reference} + {comparison}", numeric=True),
+            Column("d as ENIGMA [95 % CI]", "as the ENIGMA consortium computes it", numeric=True),
+        ]
+        caption = f"{family}: {comparison} minus {reference}"
+        cells = [_effect_cells(row) for row in rows.to_dict("records")]
+        views.append(_assemble(caption, columns, cells, rows, link))
+    return views
+
+
+def _effect_cells(row: Row) -> list[Cell]:
+    """Cells of one row of the group comparison."""
+    n = f"{format_number(row['n_reference'], 0)} + {format_number(row['n_comparison'], 0)}"
+    return [
+        text_cell(region_name(row["roi"], row["hemisphere"])),
+        _interval_cell(row, "percent", "percent_ci_low", "percent_ci_high", digits=1),
+        _interval_cell(row, "g", "g_ci_low", "g_ci_high", digits=2),
+        *_p_cells(row),
+        number_cell(row["adjusted_mean_reference_mm3"], 0),
+        number_cell(row["adjusted_mean_comparison_mm3"], 0),
+        Cell(n if row["status"] == "fitted" else MISSING, sort_value(row["n_reference"])),
+        _interval_cell(row, "d_enigma", "d_enigma_ci_low", "d_enigma_ci_high", digits=2),
+    ]
+
+
+def view_associations(associations: pd.DataFrame, *, confidence: float, link: str) -> list[TableView]:
+    """View the severity associations, one table per scale and family.
+
+    Parameters
+    ----------
+    associations
+        Severity association; may be empty.
+    confidence
+        Coverage of its intervals, between 0 and 1.
+    link
+        Address of the full table.
+
+    Returns
+    -------
+    One view per scale and family, in the order of the table.
+    """
+    interval = f"[{percent_of(confidence)} CI]"
+    views = []
+    for (scale, family), rows in associations.groupby(["scale", "family"], sort=False):
+        columns = [
+            Column("region", "", numeric=False),
+            Column(f"partial r {interval}", "correlation of volume and score given the covariates", numeric=True),
+            Column(f"slope, mm³ per point {interval}", "", numeric=True),
+            Column("p", "two-sided, not corrected", numeric=True),
+            Column("p corrected", "false discovery rate within the family", numeric=True),
+            Column("n", "people analysed", numeric=True),
+        ]
+        cells = [
+            [
+                text_cell(region_name(row["roi"], row["hemisphere"])),
+                _interval_cell(row, "partial_r", "partial_r_ci_low", "partial_r_ci_high", digits=2),
+                _interval_cell(row, "slope_mm3_per_point", "slope_ci_low_mm3", "slope_ci_high_mm3", digits=1),
+                *_p_cells(row),
+                number_cell(row["n"], 0),
+            ]
+            for row in rows.to_dict("records")
+        ]
+        views.append(_assemble(f"{scale}, {family}", columns, cells, rows, link))
+    return views
+
+
+def _assemble(caption: str, columns: list[Column], cells: list[list[Cell]], rows: pd.DataFrame, link: str) -> TableView:
+    """Make a view of one family; a column of notes is added if there is any note."""
+    notes = [_note_cell(row) for row in rows.to_dict("records")]
+    if any(note.text for note in notes):
+        columns = [*columns, Column("note", "", numeric=False)]
+        cells = [[*line, note] for line, note in zip(cells, notes, strict=True)]
+    return TableView(
+        caption, _describe_models(rows), tuple(columns), tuple(map(tuple, cells)), link, _list_refusals(rows)
+    )
+
+
+def _p_cells(row: Row) -> tuple[Cell, Cell]:
+    """Cells of p and corrected p; a refused model has neither, although it counts in the correction."""
+    if row["status"] != "fitted":
+        return Cell(MISSING, UNSORTED), Cell(MISSING, UNSORTED)
+    return Cell(format_p(row["p"]), sort_value(row["p"])), Cell(format_p(row["p_fdr"]), sort_value(row["p_fdr"]))
+
+
+def _describe_models(rows: pd.DataFrame) -> str:
+    """Say what the models of a family adjust for, and which head size they use and why."""
+    fitted = rows[rows["status"] == "fitted"]
+    if fitted.empty:
+        return "Nothing could be estimated."
+    notes = "; ".join(dict.fromkeys(text_or(note) for note in fitted["head_size_note"] if text_or(note)))
+    return f"Adjusted for {describe_adjustment(fitted['formula'])}." + (f" Head size: {notes}." if notes else "")
+
+
+def _list_refusals(rows: pd.DataFrame) -> tuple[str, ...]:
+    """List the regions that were refused, one line per reason."""
+    refused = rows[rows["status"] == "refused"]
+    reasons = refused["reason"].map(lambda reason: text_or(reason, "no reason given"))
+    lines = []
+    for reason in dict.fromkeys(reasons):
+        names = [region_name(row["roi"], row["hemisphere"]) for row in refused[reasons == reason].to_dict("records")]
+        lines.append(f"{', '.join(names)}: {reason}")
+    return tuple(lines)
+
+
+def _note_cell(row: Row) -> Cell:
+    """Cell of the note: that a model was refused (why is said above the table), or what asks for care in it."""
+    refused = row["status"] != "fitted"
+    text = "not estimated" if refused else text_or(row["reason"])
+    return Cell(text, text, flagged=refused)
+
+
+def _interval_cell(row: Row, value: str, low: str, high: str, *, digits: int) -> Cell:
+    """Cell of an estimate with its interval, sorted by the estimate."""
+    return Cell(format_interval(row[value], row[low], row[high], digits), sort_value(row[value]))
