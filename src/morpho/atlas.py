@@ -172,6 +172,8 @@ def _check_labels(data: NDArray[np.int32], labels: pd.DataFrame, name: str) -> N
 def _check_sides(data: NDArray[np.int32], affine: NDArray[np.float64], labels: pd.DataFrame, name: str) -> None:
     """Refuse an atlas with a lateral label whose centre lies on the other side (x < 0 is left in RAS+)."""
     lateral = labels[labels["hemisphere"].isin(["L", "R"])]
+    if lateral.empty:
+        return
     centres = ndimage.center_of_mass(data > 0, data, lateral["index"].to_numpy())
     x_mm = apply_affine(affine, np.array(centres))[:, 0]
     wrong = lateral[(x_mm < 0) != (lateral["hemisphere"] == "L").to_numpy()]

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 from morpho.errors import BidsError
-from morpho.tables import describe_column
 
 BIDS_VERSION = "1.10.0"
 IGNORED = (
@@ -130,20 +129,3 @@ def _doi(raw: Mapping[str, Any]) -> str:
     """DOI of the raw data set without prefix; "" if it has none."""
     text = re.sub(r"^\s*(https?://(dx\.)?doi\.org/|doi:)\s*", "", str(raw.get("DatasetDOI") or ""), flags=re.IGNORECASE)
     return text.strip() if text.startswith("10.") else ""
-
-
-def describe_labels() -> dict[str, dict[str, object]]:
-    """Describe the columns of the look-up table of region labels."""
-    return {
-        "index": describe_column("Value in the label images"),
-        "name": describe_column("Name of the region in the atlas"),
-        "hemisphere": describe_column("Hemisphere", levels={"L": "left", "R": "right", "B": "both"}),
-        "tissue": describe_column(
-            "What the region is made of",
-            levels={
-                "cortex": "cortical ribbon",
-                "subcortex": "deep grey matter",
-                "other": "not counted as grey matter",
-            },
-        ),
-    }

@@ -25,8 +25,7 @@ from morpho.errors import GridMismatchError, ImageError
 FloatArray = NDArray[np.float32]
 
 GRID_TOLERANCE_MM = 1e-3
-SMALLEST_VOXEL_MM = 0.2
-LARGEST_VOXEL_MM = 5.0
+SMALLEST_VOXEL_MM, LARGEST_VOXEL_MM = 0.2, 5.0
 FEWEST_VOXELS_PER_AXIS = 24
 # A qform stores a rotation as three single-precision numbers, so two writings of one geometry differ by about 1e-4.
 DIRECTION_TOLERANCE = 1e-2
@@ -80,12 +79,11 @@ def load_t1w(path: str | Path) -> tuple[Nifti1Image, list[str]]:
         If the file cannot be read, is not one volume of plain numbers, says nothing about left and right, contradicts
         itself about left and right, has impossible voxels, or holds no signal.
     """
-    image = load_image(path)
+    image, name = load_image(path), Path(path).name
     notes: list[str] = []
-    data = _one_volume(image, Path(path).name, notes)
-    affine = _trusted_affine(image, Path(path).name, notes)
-    _check_voxels(data.shape, affine, Path(path).name)
-    data = _clean_values(data, Path(path).name, notes)
+    data, affine = _one_volume(image, name, notes), _trusted_affine(image, name, notes)
+    _check_voxels(data.shape, affine, name)
+    data = _clean_values(data, name, notes)
     return nib.as_closest_canonical(nib.Nifti1Image(data, affine)), notes
 
 
@@ -114,10 +112,8 @@ def _trusted_affine(image: Nifti1Image, name: str, notes: list[str]) -> NDArray[
         notes.append(f"the qform is broken ({error}); the sform gives the geometry")
         qform, q_code = None, 0
     if not s_code and not q_code:
-        message = (
-            f"{name} says nothing about its orientation (sform and qform codes are both 0), so left and right cannot "
-            "be told apart. Convert it again from the original images, or set the sform with a tool you trust."
-        )
+        unknown = f"{name} says nothing about its orientation (sform and qform codes are both 0)"
+        message = f"{unknown}: which side is left? Convert it again from the original images, or set the sform."
         raise ImageError(message)
     if not s_code:
         notes.append("no sform; the qform gives the geometry")
@@ -135,12 +131,10 @@ def _compare_forms(sform: NDArray[np.float64], qform: NDArray[np.float64], name:
     directions = [form[:3, :3] / voxel_sizes(form) for form in (sform, qform)]
     if np.abs(directions[0] - directions[1]).max() <= DIRECTION_TOLERANCE:
         return  # first, for axis codes jump between almost equal forms near 45 degrees
-    if aff2axcodes(sform) != aff2axcodes(qform):
-        message = (
-            f"{name}: sform and qform disagree about the axes ({''.join(aff2axcodes(sform))} against "
-            f"{''.join(aff2axcodes(qform))}), so left and right are uncertain. Find out which is right and set the "
-            "code of the other to 0."
-        )
+    axes = ["".join(aff2axcodes(form)) for form in (sform, qform)]
+    if axes[0] != axes[1]:
+        seen = f"{name}: sform and qform disagree about the axes ({axes[0]} against {axes[1]})"
+        message = f"{seen}, so left and right are uncertain. Set the code of the wrong one to 0."
         raise ImageError(message)
     notes.append("sform and qform differ by a rotation; the sform is used")
 
@@ -149,15 +143,11 @@ def _check_voxels(shape: tuple[int, ...], affine: NDArray[np.float64], name: str
     """Refuse voxels and extents that no T1w scan of a head has."""
     sizes_mm = voxel_sizes(affine)
     if not np.isfinite(sizes_mm).all() or sizes_mm.min() < SMALLEST_VOXEL_MM or sizes_mm.max() > LARGEST_VOXEL_MM:
-        message = (
-            f"{name} has voxels of {np.round(sizes_mm, 3).tolist()} mm; {SMALLEST_VOXEL_MM} to {LARGEST_VOXEL_MM} mm "
-            "per axis can be measured. Check the header."
-        )
+        seen, allowed = np.round(sizes_mm, 3).tolist(), f"{SMALLEST_VOXEL_MM} to {LARGEST_VOXEL_MM} mm"
+        message = f"{name} has voxels of {seen} mm; {allowed} per axis can be measured. Check the header."
         raise ImageError(message)
     if min(shape) < FEWEST_VOXELS_PER_AXIS:
-        message = (
-            f"{name} has shape {shape}, a slab or a localiser: give at least {FEWEST_VOXELS_PER_AXIS} voxels per axis."
-        )
+        message = f"{name} has shape {shape}, a slab; a brain needs at least {FEWEST_VOXELS_PER_AXIS} voxels per axis."
         raise ImageError(message)
 
 
@@ -206,7 +196,7 @@ def check_same_grid(*images: Nifti1Image) -> None:
         difference_mm = float(np.abs(first.affine - other.affine).max())
         if difference_mm > GRID_TOLERANCE_MM:
             message = (
-                f"Affines differ by {difference_mm:.4f} mm; at most {GRID_TOLERANCE_MM} mm is one grid. Measure again."
+                f"Affines differ by {difference_mm:.4f} mm; one grid has {GRID_TOLERANCE_MM} at most. Run it again."
             )
             raise GridMismatchError(message)
 
@@ -230,10 +220,12 @@ def labels_of(image: Nifti1Image) -> NDArray[np.int32]:
         If the values are not whole numbers (a label image that was interpolated or rescaled).
     """
     values = np.asanyarray(image.dataobj)
-    if not np.array_equal(values, np.rint(values)):  # unequal also where a value is NaN
+    with np.errstate(invalid="ignore"):
+        labels: NDArray[np.int32] = values.astype(np.int32)
+    if not np.array_equal(labels, values):  # unequal also where a value is not finite
         message = "A label image holds fractions; labels must be whole numbers. Was it resampled with interpolation?"
         raise ImageError(message)
-    return np.asarray(values, dtype=np.int32)
+    return labels
 
 
 def like(image: Nifti1Image, data: NDArray[Any]) -> Nifti1Image:
@@ -250,7 +242,7 @@ def bounding_box(mask: NDArray[np.bool_], margin_voxels: NDArray[np.int_]) -> tu
         If the mask is empty.
     """
     if not mask.any():
-        message = f"A mask of shape {mask.shape} is empty; there is nothing to draw a box around. Look at the scan."
+        message = f"A mask of shape {mask.shape} is empty; there is nothing to measure. Look at the scan."
         raise ImageError(message)
     slices = []
     for axis, size in enumerate(mask.shape):

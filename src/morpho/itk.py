@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ants
@@ -30,3 +33,15 @@ def from_ants(image: Any) -> Nifti1Image:
     affine[:3, :3] = RAS_TO_LPS @ np.asarray(image.direction) @ np.diag(image.spacing)
     affine[:3, 3] = RAS_TO_LPS @ np.asarray(image.origin)
     return nib.Nifti1Image(image.numpy(), affine)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Give a folder for the temporary files of ANTs, and remove it with all that ANTs leaves behind."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="morpho-") as folder:
+        tempfile.tempdir = folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before

@@ -19,50 +19,20 @@ from scipy import ndimage
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
-from morpho.atlas import Atlas, Template
 from morpho.errors import ConfigError
-from morpho.images import FloatArray, array_of, bounding_box, labels_of
+from morpho.images import FloatArray
+from morpho.phantom_maps import HeadMaps
 
 Array = NDArray[np.float64]
 
 # Signal of each tissue relative to white matter, as a T1-weighted gradient echo at 3 T shows them.
 SIGNAL = {"csf": 0.22, "grey_matter": 0.62, "white_matter": 1.0, "skull": 0.06, "scalp": 0.85}
-# Thickness of the coverings of the brain, in mm from the brain's surface outwards.
-SKULL_FROM_MM, SCALP_FROM_MM, SCALP_TO_MM = 2.0, 7.0, 13.0
-SHELL_SOFTNESS_MM = 0.5
-# Smoothing of the maps, so that a 2 mm voxel sampled at its centre holds about the average over its extent.
-SAMPLING_SIGMA_MM = 0.6
 FINEST_SAMPLE_MM = 2.0
 WARP_GRID_MM = 16.0
 WARP_SMOOTHNESS_MM = 24.0
-HIPPOCAMPUS_LABEL = "hippocampus"
 HALF = 0.5
 SMALLEST_HIPPOCAMPUS = 0.3
 SHELL_WIDTH_MM = 0.35
-MOSTLY_NOT_GREY = 0.7
-
-
-@dataclass(frozen=True)
-class HeadMaps:
-    """Maps in template space from which heads are sampled, all on one grid of shape (X, Y, Z) at `affine`.
-
-    `depth_mm` is the distance of hippocampal voxels from the border of their hippocampus, 0 elsewhere; `inside_skull`
-    the brain with the fluid around it; `neighbour_white` (one value per hippocampal voxel) how much of the nearest tissue
-    that is not grey is white matter rather than fluid. Tissue maps are smoothed to what a 2 mm voxel sees.
-    """
-
-    affine: Array
-    grey_matter: FloatArray
-    white_matter: FloatArray
-    csf: FloatArray
-    skull: FloatArray
-    scalp: FloatArray
-    brain_mask: FloatArray
-    inside_skull: FloatArray
-    labels: NDArray[np.int32]
-    label_of: Mapping[tuple[str, str], int]
-    depth_mm: FloatArray
-    neighbour_white: FloatArray
 
 
 @dataclass(frozen=True)
@@ -82,7 +52,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a synthetic head is scanned: voxel edges, axis codes, signal of white matter, shading and noise."""
+    """How a synthetic head is scanned: voxel edges, axis codes, signal of white matter, shading, noise and its seed."""
 
     voxel_size_mm: tuple[float, float, float] = (2.0, 2.0, 2.0)
     axis_codes: str = "RAS"
@@ -90,6 +60,7 @@ class Scanner:
     shading: float = 0.25
     noise: float = 0.03
     whole_head: bool = True
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,57 +70,6 @@ class Phantom:
     t1w: Nifti1Image
     volumes_mm3: Mapping[tuple[str, str], float] = field(default_factory=dict)
     tiv_mm3: float = 0.0
-
-
-def prepare_head_maps(template: Template, atlas: Atlas) -> HeadMaps:
-    """Lay out the maps that all heads are sampled from.
-
-    Parameters
-    ----------
-    template
-        Tissue maps and brain mask, template space.
-    atlas
-        Atlas with a label "hippocampus" on both sides, template space.
-
-    Returns
-    -------
-    Maps on the template's grid, widened by the coverings of the brain.
-
-    Raises
-    ------
-    ConfigError
-        If the atlas has no hippocampus on both sides.
-    """
-    table = atlas.labels[["name", "hemisphere", "index"]]
-    found = table[table["name"] == HIPPOCAMPUS_LABEL].set_index("hemisphere")["index"]
-    if not {"L", "R"} <= set(found.index):
-        message = f"The atlas '{atlas.name}' has no label '{HIPPOCAMPUS_LABEL}' on both sides; phantoms need it."
-        raise ConfigError(message)
-    margin = int(SCALP_TO_MM) + 4
-    widen = [(margin, margin)] * 3
-    affine = template.t1w.affine.copy()
-    affine[:3, 3] -= affine[:3, :3] @ np.full(3, margin)
-    mask = np.pad(array_of(template.brain_mask), widen)
-    labels = _labels_on_grid(atlas.image, affine, mask.shape)
-    outside_mm = ndimage.distance_transform_edt(mask == 0)
-    depth_mm = _hippocampal_depth_mm(labels, [int(found["L"]), int(found["R"])])
-    maps = {
-        "grey_matter": _smooth(np.pad(array_of(template.grey_matter), widen)),
-        "white_matter": _smooth(np.pad(array_of(template.white_matter), widen)),
-        "csf": _smooth(np.pad(array_of(template.csf), widen) + _shell(outside_mm, 0.0, SKULL_FROM_MM)),
-    }
-    return HeadMaps(
-        affine=affine,
-        **maps,
-        skull=_shell(outside_mm, SKULL_FROM_MM, SCALP_FROM_MM),
-        scalp=_shell(outside_mm, SCALP_FROM_MM, SCALP_TO_MM),
-        brain_mask=mask.astype(np.float32),
-        inside_skull=(outside_mm < SKULL_FROM_MM).astype(np.float32),
-        labels=labels,
-        label_of={(str(row["name"]), str(row["hemisphere"])): int(row["index"]) for row in table.to_dict("records")},
-        depth_mm=depth_mm,
-        neighbour_white=_neighbour_white(maps, depth_mm > 0),
-    )
 
 
 def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, regions: Sequence[str]) -> Phantom:
@@ -200,49 +120,10 @@ def simulate_head(maps: HeadMaps, person: Person, scanner: Scanner, regions: Seq
         for (name, side), index in maps.label_of.items()
         if name in regions
     }
-    image = nib.Nifti1Image(_add_scanner(signal, scanner, rng), affine)
+    image = nib.Nifti1Image(_add_scanner(signal, scanner), affine)
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     return Phantom(image, truth, float(sample(maps.inside_skull).sum()) * voxel_mm3)
-
-
-def _shell(outside_mm: Array, start_mm: float, end_mm: float) -> FloatArray:
-    """Soft layer between two distances from the brain, 0 to 1; exactly zero inside the brain."""
-    rise = np.clip((outside_mm - start_mm) / SHELL_SOFTNESS_MM, 0, 1)
-    fall = np.clip((end_mm - outside_mm) / SHELL_SOFTNESS_MM, 0, 1)
-    return np.asarray(np.where(outside_mm > 0, rise * fall, 0), dtype=np.float32)
-
-
-def _smooth(data: FloatArray) -> FloatArray:
-    """Map as a 2 mm voxel sees it."""
-    return np.asarray(ndimage.gaussian_filter(data, SAMPLING_SIGMA_MM, truncate=3), dtype=np.float32)
-
-
-def _hippocampal_depth_mm(labels: NDArray[np.int32], hippocampi: Sequence[int]) -> FloatArray:
-    """Distance of each hippocampal voxel from the border of its hippocampus, 0 elsewhere (mm)."""
-    depth = np.zeros(labels.shape, dtype=np.float32)
-    for label in hippocampi:
-        box = bounding_box(labels == label, np.array([2, 2, 2]))
-        depth[box] += ndimage.distance_transform_edt(labels[box] == label)
-    return depth
-
-
-def _neighbour_white(maps: Mapping[str, FloatArray], hippocampus: NDArray[np.bool_]) -> FloatArray:
-    """Share of white matter in the nearest tissue that is not grey, of each hippocampal voxel."""
-    box = bounding_box(hippocampus, np.array([12, 12, 12]))
-    white, csf, inside = maps["white_matter"][box], maps["csf"][box], hippocampus[box]
-    source = ~inside & (white + csf > MOSTLY_NOT_GREY)
-    _, nearest = ndimage.distance_transform_edt(~source, return_indices=True)
-    share = white / np.maximum(white + csf, 1e-6)
-    return np.asarray(share[tuple(nearest)][inside], dtype=np.float32)
-
-
-def _labels_on_grid(image: Nifti1Image, affine: Array, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Labels at the voxel centres of another grid, nearest neighbour."""
-    to_atlas = np.linalg.inv(image.affine) @ affine
-    return np.asarray(
-        ndimage.affine_transform(labels_of(image), to_atlas[:3, :3], to_atlas[:3, 3], output_shape=shape, order=0)
-    )
 
 
 def _shrink_hippocampi(maps: HeadMaps, scale: float) -> dict[str, FloatArray]:
@@ -271,7 +152,7 @@ def _shrink_hippocampi(maps: HeadMaps, scale: float) -> dict[str, FloatArray]:
 
 
 def _scanner_grid(maps: HeadMaps, person: Person, scanner: Scanner) -> tuple[tuple[int, ...], Array]:
-    """Shape and affine of a scanner grid around the head, with the asked-for axes, tilted by the person's rotation."""
+    """Shape and affine of a scanner grid around the head, with the asked-for axes."""
     extent_mm = person.head_scale * np.array(maps.labels.shape, dtype=float) + 8
     ornt = nib.orientations.axcodes2ornt(scanner.axis_codes)
     axes = np.zeros((3, 3))
@@ -299,7 +180,7 @@ def _template_points(
     rotation = Rotation.from_euler("xyz", person.rotation_degrees, degrees=True).as_matrix()
     centre = apply_affine(maps.affine, (np.array(maps.labels.shape) - 1) / 2)
     template = (apply_affine(affine, grid) @ rotation) / person.head_scale + centre
-    voxels = apply_affine(np.linalg.inv(maps.affine), template).T.astype(np.float32)
+    voxels: NDArray[np.float32] = apply_affine(np.linalg.inv(maps.affine), template).T.astype(np.float32)
     return voxels + _smooth_displacement(maps, person, voxels, rng)
 
 
@@ -316,8 +197,9 @@ def _smooth_displacement(
     return displacement
 
 
-def _add_scanner(signal: Array, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.int16]:
+def _add_scanner(signal: Array, scanner: Scanner) -> NDArray[np.int16]:
     """Scanner units: shading, Rician noise (whole heads; extracted scans keep their empty background), int16."""
+    rng = np.random.default_rng(scanner.seed)
     knots = ndimage.gaussian_filter(rng.standard_normal((6, 6, 6)), 1.2)
     knots *= scanner.shading / 2 / np.abs(knots).max()
     zoomed = ndimage.zoom(knots, np.array(signal.shape) / 6, order=3)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from morpho.phantom import HIPPOCAMPUS_LABEL, Person, Scanner
+from morpho.phantom import Person, Scanner
+from morpho.phantom_maps import HIPPOCAMPUS_LABEL
 from morpho.tables import describe_column
 
 USUAL_HIPPOCAMPUS = 0.90  # share of the template's hippocampus that an average healthy person has
 ANISOTROPIC_SCAN = 5
+HEAD_SCALE = {"F": 0.91, "M": 0.95}  # linear size against the template
+NATURAL_SD_PERCENT = 3.0  # of the hippocampus between healthy people, beside head size and folding
 DEMO_DESCRIPTION = {
     "Name": "Simulated cohort with planted effects",
     "BIDSVersion": "1.10.0",
@@ -37,12 +40,15 @@ class PlantedEffects:
 
 
 def simulate_participants(n_per_group: int, effects: PlantedEffects, seed: int) -> tuple[pd.DataFrame, list[Person]]:
-    """Draw a cohort with known effects.
+    """Draw a cohort of twins with known effects.
+
+    Each patient is the twin of a control: same age, sex, head and folding, another position in the scanner. So the
+    groups differ by what was planted and by nothing else, as they would in a very large cohort.
 
     Parameters
     ----------
     n_per_group
-        People per group; both groups have the same ages and sexes.
+        People per group.
     effects
         What is to be true.
     seed
@@ -56,43 +62,32 @@ def simulate_participants(n_per_group: int, effects: PlantedEffects, seed: int) 
         Anatomy of each participant, in the same order.
     """
     rng = np.random.default_rng(seed)
-    rows, people = [], []
     ages = np.round(np.linspace(22, 58, n_per_group) + rng.uniform(-2, 2, n_per_group))
     severity = rng.permutation(np.round(np.linspace(12, 30, n_per_group)))
-    for number in range(2 * n_per_group):
-        position, is_patient = number // 2, number % 2 == 1
-        is_woman = position % 2 == 0
-        percent = effects.age_percent_per_year * (ages[position] - ages.mean()) + rng.normal(0, 3)
-        if is_patient:
-            percent += effects.hippocampus_percent
-            percent += effects.severity_percent_per_point * (severity[position] - severity.mean())
-        rows.append(
-            {
-                "participant_id": f"sub-{number + 1:02d}",
-                "group": "patient" if is_patient else "control",
-                "sex": "F" if is_woman else "M",
-                "age": int(ages[position]),
-                "hamd": int(severity[position]) if is_patient else pd.NA,
-            }
-        )
-        people.append(
-            Person(
-                hippocampus_scale=float(USUAL_HIPPOCAMPUS * (1 + percent / 100)),
-                head_scale=float(rng.normal(0.91 if is_woman else 0.95, 0.015)),
-                rotation_degrees=tuple(rng.normal(0, 4, 3)),
-                warp_mm=1.2,
-                seed=int(rng.integers(2**31)),
-            )
-        )
+    rows: list[dict[str, object]] = []
+    people = []
+    for pair, age in enumerate(ages):
+        sex = "F" if pair % 2 == 0 else "M"
+        anatomy = int(rng.integers(2**31))
+        head_scale = float(rng.normal(HEAD_SCALE[sex], 0.015))
+        healthy_percent = effects.age_percent_per_year * (age - ages.mean()) + rng.normal(0, NATURAL_SD_PERCENT)
+        disease_percent = effects.hippocampus_percent
+        disease_percent += effects.severity_percent_per_point * (severity[pair] - severity.mean())
+        for group, percent, score in (("control", 0.0, pd.NA), ("patient", disease_percent, int(severity[pair]))):
+            name = f"sub-{len(rows) + 1:02d}"
+            rows.append({"participant_id": name, "group": group, "sex": sex, "age": int(age), "hamd": score})
+            scale = USUAL_HIPPOCAMPUS * (1 + healthy_percent / 100) * (1 + percent / 100)
+            tilt = tuple(rng.normal(0, 4, 3).tolist())
+            people.append(Person(float(scale), head_scale, (tilt[0], tilt[1], tilt[2]), warp_mm=1.2, seed=anatomy))
     return pd.DataFrame(rows), people
 
 
 def demo_scanner(number: int) -> Scanner:
     """Scanner of the demo's scan `number`: 2 mm voxels in changing orientations; one scan has thick slices."""
     if number == ANISOTROPIC_SCAN:
-        return Scanner(voxel_size_mm=(1.5, 1.5, 3.0), axis_codes="LPS", white_matter_signal=900.0)
+        return Scanner(voxel_size_mm=(1.5, 1.5, 3.0), axis_codes="LPS", white_matter_signal=900.0, seed=number)
     codes = ("RAS", "LAS", "PSR", "LPI")[number % 4]
-    return Scanner(axis_codes=codes, white_matter_signal=400.0 + 50 * (number % 5))
+    return Scanner(axis_codes=codes, white_matter_signal=400.0 + 50 * (number % 5), seed=number)
 
 
 def list_planted(

@@ -74,9 +74,10 @@ def _imported_modules(modules: tuple[str, ...]) -> set[str]:
 
 def _module_path(name: str) -> Path:
     """File of a module, found without importing it."""
-    path = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    package, *parts = name.split(".")
+    path = Path(__file__).parent.joinpath(*parts)
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
+        if package == "morpho" and candidate.is_file():
             return candidate
     message = f"There is no module '{name}'. Name a module of morpho, such as 'morpho.measure.volumes'."
     raise ConfigError(message)

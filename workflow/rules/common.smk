@@ -28,18 +28,12 @@ for variable in (
 
 def project_file(location):
     """A data file of the configuration: as given, or else relative to the folder of the Snakefile."""
-    return str(
-        find_data_file(
-            location, base=Path() if Path(location).exists() else Path(workflow.basedir)
-        )
-    )
+    return str(find_data_file(location, base=Path() if Path(location).exists() else Path(workflow.basedir)))
 
 
 def check_inputs():
     """Check everything that can be checked before hours are spent; give the scans table and the atlas's location."""
-    validate_config(
-        config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
-    )
+    validate_config(config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
     check_config(config)
     labels = read_labels(project_file(config["atlas"]["labels"]))
     rois = read_rois(project_file(config["volumes"]["rois"]))
@@ -50,9 +44,7 @@ def check_inputs():
     )
     resolve_rois(rois, labels)
     project_file(config["atlas"]["image"])
-    scans = find_scans(
-        config["bids_dir"], output_dir=config["output_dir"], **config["scans"]
-    )
+    scans = find_scans(config["bids_dir"], output_dir=config["output_dir"], **config["scans"])
     raw = read_participants(Path(config["bids_dir"], "participants.tsv"))
     if raw is not None:
         standardise_participants(raw, **drop_removed(config)["participants"])
@@ -85,9 +77,7 @@ def scan_file(suffix):
 
 def every_scan(template):
     """One path per scan that is to be measured."""
-    return [
-        template.format(scan=scan, folder=row.folder) for scan, row in CHOSEN.iterrows()
-    ]
+    return [template.format(scan=scan, folder=row.folder) for scan, row in CHOSEN.iterrows()]
 
 
 def group_file(name):

@@ -25,10 +25,8 @@ rule plot_overlay:
         labels=project_file(config["atlas"]["labels"]),
         style=project_file(config["figures"]["style"]),
     output:
-        figures=[
-            f"{OUT}/{{folder}}/figures/{{scan}}_desc-regions_T1w.{format}"
-            for format in FORMATS
-        ],
+        png=f"{OUT}/{{folder}}/figures/{{scan}}_desc-regions_T1w.png",
+        jpg=f"{OUT}/{{folder}}/figures/{{scan}}_desc-regions_T1w.jpg",
     log:
         log_file("plot_overlay"),
     benchmark:

@@ -13,7 +13,7 @@ rule compare_groups:
         log_file("compare_groups", "cohort"),
     params:
         settings=drop_removed(config)["models"],
-        code=source_digest("morpho.infer.models", "morpho.tables"),
+        code=source_digest("morpho.infer.models", "morpho.infer.cohort"),
     script:
         "../scripts/compare_groups.py"
 
@@ -31,6 +31,6 @@ rule associate_severity:
     params:
         settings=drop_removed(config)["models"],
         scales=list(drop_removed(config)["participants"]["severity"]),
-        code=source_digest("morpho.infer.models", "morpho.tables"),
+        code=source_digest("morpho.infer.models", "morpho.infer.cohort"),
     script:
         "../scripts/associate_severity.py"

@@ -22,8 +22,6 @@ rule label_regions:
         atlas_name=config["atlas"]["name"],
         reach_mm=config["parcellate"]["reach_mm"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest(
-            "morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas"
-        ),
+        code=source_digest("morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas"),
     script:
         "../scripts/label_regions.py"

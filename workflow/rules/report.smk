@@ -1,15 +1,32 @@
 """Takes all tables and figures, gives one HTML file and the description of the derivative data set."""
 
-# Photographs of scans are smaller as PNG, drawings as SVG.
-OVERLAY_FORMAT = "png" if "png" in FORMATS else FORMATS[0]
-FIGURE_FORMAT = "svg" if "svg" in FORMATS else FORMATS[0]
+FIGURE_RULES = [rules.plot_effects, rules.plot_distributions, rules.plot_severity]
+METHODS_BLOCKS = ("preprocess", "register", "segment", "atlas", "parcellate", "volumes", "quality", "models")
+
+
+rule write_methods:
+    """Write the methods paragraph from what was run."""
+    input:
+        scans=rules.list_scans.output.scans,
+        cohort=rules.assemble_cohort.output.cohort,
+        effects=rules.compare_groups.output.effects,
+        associations=rules.associate_severity.output.associations,
+        template=Path(workflow.basedir, "workflow", "report", "methods.jinja"),
+    output:
+        methods=group_file("methods.txt"),
+    log:
+        log_file("write_methods", "cohort"),
+    params:
+        config={block: config[block] for block in METHODS_BLOCKS},
+        code=source_digest("morpho.present.methods", "morpho.provenance", "morpho.scans"),
+    script:
+        "../scripts/write_methods.py"
 
 
 rule write_report:
     """Write the report: one file that needs nothing beside it."""
     input:
         scans=rules.list_scans.output.scans,
-        cohort=rules.assemble_cohort.output.cohort,
         flow=rules.assemble_cohort.output.flow,
         exclusions=[
             rules.assemble_cohort.output.exclusions,
@@ -19,43 +36,23 @@ rule write_report:
         effects=rules.compare_groups.output.effects,
         associations=rules.associate_severity.output.associations,
         quality=rules.assess_quality.output.metrics,
-        captions=[
-            rule.output.captions
-            for rule in (
-                rules.plot_effects,
-                rules.plot_distributions,
-                rules.plot_severity,
-            )
-        ],
-        figures=[
-            rule.output.figures
-            for rule in (
-                rules.plot_effects,
-                rules.plot_distributions,
-                rules.plot_severity,
-            )
-        ],
-        overlays=every_scan(
-            rules.plot_overlay.output.figures[FORMATS.index(OVERLAY_FORMAT)]
-        ),
-        report_template=Path(
-            workflow.basedir, "workflow", "report", "report.html.jinja"
-        ),
-        methods_template=Path(workflow.basedir, "workflow", "report", "methods.jinja"),
+        methods=rules.write_methods.output.methods,
+        captions=[rule.output.captions for rule in FIGURE_RULES],
+        figures=[rule.output.figures for rule in FIGURE_RULES],
+        overlays=every_scan(rules.plot_overlay.output.jpg),
+        style=project_file(config["figures"]["style"]),
+        template=Path(workflow.basedir, "workflow", "report", "report.html.jinja"),
     output:
         report=f"{OUT}/report.html",
     log:
         log_file("write_report", "cohort"),
     params:
-        config={
-            key: value
-            for key, value in config.items()
-            if key not in ("bids_dir", "output_dir")
-        },
-        figure_format=FIGURE_FORMAT,
-        code=source_digest(
-            "morpho.present.report", "morpho.present.methods", "morpho.infer.effects"
-        ),
+        title=config["report"]["title"],
+        confidence=config["models"]["confidence"],
+        power=0.8,
+        figure_format="svg" if "svg" in FORMATS else FORMATS[0],
+        linked=["group_comparison", "severity_association", "quality", "exclusions", "scans"],
+        code=source_digest("morpho.present.report", "morpho.infer.effects", "morpho.measure.quality"),
     script:
         "../scripts/write_report.py"
 

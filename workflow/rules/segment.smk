@@ -23,8 +23,6 @@ rule segment_tissue:
         prior_weight=config["segment"]["prior_weight"],
         smoothing=config["segment"]["smoothing"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest(
-            "morpho.measure.segment", "morpho.measure.register", "morpho.atlas"
-        ),
+        code=source_digest("morpho.measure.segment", "morpho.measure.register", "morpho.atlas"),
     script:
         "../scripts/segment_tissue.py"

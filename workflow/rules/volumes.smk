@@ -25,8 +25,6 @@ rule measure_volumes:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         min_voxels=config["volumes"]["min_voxels"],
-        code=source_digest(
-            "morpho.measure.volumes", "morpho.measure.quality", "morpho.rois"
-        ),
+        code=source_digest("morpho.measure.volumes", "morpho.measure.quality", "morpho.rois"),
     script:
         "../scripts/measure_volumes.py"

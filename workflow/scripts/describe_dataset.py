@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from morpho.derivatives import bidsignore_text, dataset_description, describe_labels
+from morpho.derivatives import bidsignore_text, dataset_description
 from morpho.logs import log_to
 from morpho.provenance import software_versions
 from morpho.rois import read_labels
-from morpho.tables import write_json, write_table, write_text
+from morpho.tables import write_json, write_text
 
 log_to(snakemake.log[0])
 out, params = snakemake.output, snakemake.params
@@ -14,4 +14,4 @@ folder = Path(out.description).parent
 write_json(dataset_description(params.bids_dir, folder, version=software_versions()["morpho"]), out.description)
 write_text(bidsignore_text(), out.ignore)
 labels = read_labels(params.labels)[["index", "name", "hemisphere", "tissue"]]
-write_table(labels, out.labels, describe_labels())
+labels.to_csv(out.labels, sep="\t", index=False)

@@ -24,7 +24,7 @@ def plot() -> None:
     figure = plot_overlay(
         t1w, (grey, white), mask, regions, roi_labels=rois, title=snakemake.wildcards.scan, style=style
     )
-    for path in map(Path, snakemake.output.figures):
+    for path in map(Path, snakemake.output):
         path.write_bytes(render_figure(figure, path.suffix[1:], dpi=snakemake.params.dpi))
 
 

@@ -7,7 +7,7 @@ import nibabel as nib
 
 from morpho.atlas import load_atlas, load_template
 from morpho.logs import log_to
-from morpho.phantom import Person, prepare_head_maps, simulate_head
+from morpho.phantom import Person, simulate_head
 from morpho.phantom_cohort import (
     DEMO_DESCRIPTION,
     PlantedEffects,
@@ -17,6 +17,7 @@ from morpho.phantom_cohort import (
     list_planted,
     simulate_participants,
 )
+from morpho.phantom_maps import prepare_head_maps
 from morpho.rois import read_labels
 from morpho.tables import write_json, write_table
 

@@ -53,6 +53,8 @@ def label_regions(
     check_same_grid(carried_labels, grey_matter)
     regions = labels_of(carried_labels)
     cortical = np.isin(regions, labels.loc[labels["tissue"] == "cortex", "index"].to_numpy())
+    if not cortical.any():
+        return like(grey_matter, regions.astype(np.int16))
     distance_mm, nearest = ndimage.distance_transform_edt(
         ~cortical, sampling=voxel_sizes(grey_matter.affine), return_indices=True
     )

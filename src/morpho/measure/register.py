@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import ants
@@ -20,7 +19,7 @@ from nibabel.nifti1 import Nifti1Image
 
 from morpho.errors import RegistrationError
 from morpho.images import array_of, like, mask_of, voxel_volume_mm3
-from morpho.itk import from_ants, to_ants
+from morpho.itk import from_ants, scratch_folder, to_ants
 
 LOGGER = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ def register_to_template(
     """
     fixed = _coarse_brain(template_t1w, template_mask, resolution_mm)
     moving = _coarse_brain(t1w, brain_mask, resolution_mm)
-    with TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         try:
             affine = ants.registration(
                 fixed, moving, type_of_transform="Affine", aff_iterations=AFFINE_ITERATIONS, outprefix=f"{scratch}/a",

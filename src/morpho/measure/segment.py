@@ -17,7 +17,7 @@ from nibabel.nifti1 import Nifti1Image
 
 from morpho.errors import ImageError
 from morpho.images import FloatArray, array_of, bounding_box, check_same_grid, like, mask_of
-from morpho.itk import from_ants, to_ants
+from morpho.itk import from_ants, scratch_folder, to_ants
 
 LOGGER = logging.getLogger(__name__)
 
@@ -83,15 +83,17 @@ def segment_tissue(
     # ANTs compares origins to 1e-6 mm after a round trip through files; a plain frame at the origin is exact.
     frame = np.diag([*voxel_sizes(t1w.affine), 1.0])
     intensity = np.clip(array_of(t1w), 0, np.percentile(array_of(t1w)[inside], BRIGHTEST_PERCENTILE))
-    fitted = ants.atropos(
-        a=to_ants(nib.Nifti1Image(intensity[box], frame)),
-        x=to_ants(nib.Nifti1Image(inside[box].astype(np.uint8), frame)),
-        i=[to_ants(nib.Nifti1Image(prior[box], frame)) for prior in _normalised_priors(priors, inside)],
-        m=f"[{smoothing},1x1x1]",
-        c=f"[{ITERATIONS},0]",
-        priorweight=prior_weight,
-    )
+    images = [nib.Nifti1Image(prior[box], frame) for prior in _normalised_priors(priors, inside)]
     shares = np.zeros((3, *inside.shape), dtype=np.float32)
+    with scratch_folder():
+        fitted = ants.atropos(
+            a=to_ants(nib.Nifti1Image(intensity[box], frame)),
+            x=to_ants(nib.Nifti1Image(inside[box].astype(np.uint8), frame)),
+            i=[to_ants(image) for image in images],
+            m=f"[{smoothing},1x1x1]",
+            c=f"[{ITERATIONS},0]",
+            priorweight=prior_weight,
+        )
     for share, image in zip(shares, fitted["probabilityimages"], strict=True):
         share[box] = array_of(from_ants(image))
     shares = np.where(inside, shares / np.maximum(shares.sum(axis=0), 1e-6), 0).astype(np.float32)

@@ -22,6 +22,7 @@ from morpho.present.wording import (
     region_name,
     split_contrast,
     state_p,
+    text_or,
 )
 
 Row = dict[Hashable, Any]
@@ -203,7 +204,7 @@ def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: p
     """Collect what a reader should know before believing the numbers."""
     notes = dict.fromkeys([*effects["head_size_note"].dropna(), *associations["head_size_note"].dropna()])
     warnings = [f"Head size: {note}." for note in notes if "could not be measured" in note]
-    flagged = quality.loc[quality["hard_flags"].fillna("") != "", "scan"].tolist()
+    flagged = quality.loc[quality["hard_flags"].map(text_or) != "", "scan"].tolist()
     if flagged:
         warnings.append(
             f"{count_things(len(flagged), 'scan carries', 'scans carry')} a quality flag: "

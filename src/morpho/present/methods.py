@@ -21,6 +21,7 @@ from morpho.present.wording import (
     percent_of,
     roi_name,
     split_contrast,
+    text_or,
 )
 
 
@@ -96,7 +97,7 @@ def collect_facts(
     -------
     Facts for `write_methods`.
     """
-    found = scans[scans["path"].fillna("") != ""]
+    found = scans[scans["path"].map(text_or) != ""]
     fitted = effects[effects["status"] == "fitted"]
     models = config["models"]
     comparison, reference = split_contrast(effects) if len(effects) else ("", "")

@@ -13,6 +13,7 @@ import pandas as pd
 from morpho.present.views import UNSORTED, Cell, Column, TableView, number_cell, sort_value, text_cell
 from morpho.present.wording import (
     MISSING,
+    TIE,
     describe_adjustment,
     format_interval,
     format_number,
@@ -42,7 +43,7 @@ def view_effects(effects: pd.DataFrame, *, confidence: float, link: str) -> list
     -------
     One view per family, in the order of the table.
     """
-    interval = f"[{percent_of(confidence)} CI]"
+    interval = f"[{percent_of(confidence)}{TIE}CI]"
     views = []
     for family, rows in effects.groupby("family", sort=False):
         comparison, reference = split_contrast(rows)
@@ -55,7 +56,7 @@ def view_effects(effects: pd.DataFrame, *, confidence: float, link: str) -> list
             Column(f"{reference}, mm³", "adjusted mean", numeric=True),
             Column(f"{comparison}, mm³", "adjusted mean", numeric=True),
             Column("n", f"people analysed, {reference} + {comparison}", numeric=True),
-            Column("d as ENIGMA [95 % CI]", "as the ENIGMA consortium computes it", numeric=True),
+            Column(f"d as ENIGMA [95{TIE}%{TIE}CI]", "as the ENIGMA consortium computes it", numeric=True),
         ]
         caption = f"{family}: {comparison} minus {reference}"
         cells = [_effect_cells(row) for row in rows.to_dict("records")]
@@ -94,7 +95,7 @@ def view_associations(associations: pd.DataFrame, *, confidence: float, link: st
     -------
     One view per scale and family, in the order of the table.
     """
-    interval = f"[{percent_of(confidence)} CI]"
+    interval = f"[{percent_of(confidence)}{TIE}CI]"
     views = []
     for (scale, family), rows in associations.groupby(["scale", "family"], sort=False):
         columns = [
@@ -120,8 +121,14 @@ def view_associations(associations: pd.DataFrame, *, confidence: float, link: st
 
 
 def _assemble(caption: str, columns: list[Column], cells: list[list[Cell]], rows: pd.DataFrame, link: str) -> TableView:
-    """Make a view of one family; a column of notes is added if there is any note."""
-    notes = [_note_cell(row) for row in rows.to_dict("records")]
+    """Make a view of one family; a column of notes is added if any fitted model has one."""
+    refused = (rows["status"] != "fitted").tolist()
+    # Why a model was refused is said above the table; the first number of its row says that it was.
+    cells = [
+        [line[0], Cell("not estimated", UNSORTED, flagged=True), *line[2:]] if out else line
+        for line, out in zip(cells, refused, strict=True)
+    ]
+    notes = [text_cell("" if out else text_or(reason)) for reason, out in zip(rows["reason"], refused, strict=True)]
     if any(note.text for note in notes):
         columns = [*columns, Column("note", "", numeric=False)]
         cells = [[*line, note] for line, note in zip(cells, notes, strict=True)]
@@ -155,13 +162,6 @@ def _list_refusals(rows: pd.DataFrame) -> tuple[str, ...]:
         names = [region_name(row["roi"], row["hemisphere"]) for row in refused[reasons == reason].to_dict("records")]
         lines.append(f"{', '.join(names)}: {reason}")
     return tuple(lines)
-
-
-def _note_cell(row: Row) -> Cell:
-    """Cell of the note: that a model was refused (why is said above the table), or what asks for care in it."""
-    refused = row["status"] != "fitted"
-    text = "not estimated" if refused else text_or(row["reason"])
-    return Cell(text, text, flagged=refused)
 
 
 def _interval_cell(row: Row, value: str, low: str, high: str, *, digits: int) -> Cell:

@@ -19,6 +19,7 @@ from morpho.errors import ConfigError
 from morpho.present.headline import DetectableEffect, write_headline
 from morpho.present.model_views import view_associations, view_effects
 from morpho.present.views import sort_by_flags, view_flow, view_plain, view_quality
+from morpho.present.wording import text_or
 
 MIME_TYPES = {"svg": "image/svg+xml", "png": "image/png", "jpg": "image/jpeg"}
 EMBEDDED = re.compile(r"data:image/(svg\+xml|png|jpeg);base64,[A-Za-z0-9+/=]+")
@@ -98,6 +99,34 @@ def embed_image(content: bytes, file_format: str) -> str:
     return f"data:{MIME_TYPES[file_format]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
+def embed_pictures(
+    contents: Mapping[str, bytes], captions: Mapping[str, str], *, file_format: str
+) -> dict[str, Picture]:
+    """Embed pictures of one format, in their order.
+
+    Parameters
+    ----------
+    contents
+        Name -> content of the picture file.
+    captions
+        Name -> sentences under the picture.
+    file_format
+        "svg", "png" or "jpg".
+
+    Returns
+    -------
+    Name -> picture; figures are titled by their name in words, scans by their name as it is.
+    """
+    return {
+        name: Picture(
+            title=name if name.startswith("sub-") else name.replace("_", " ").capitalize(),
+            source=embed_image(content, file_format),
+            caption=captions[name],
+        )
+        for name, content in contents.items()
+    }
+
+
 def render_report(content: ReportContent, *, template: str) -> str:
     """Render the report.
 
@@ -168,7 +197,7 @@ def _check_address(address: str, *, embedded: bool) -> None:
 
 def _not_chosen(scans: pd.DataFrame) -> pd.DataFrame:
     """Select the scans that exist but were not chosen."""
-    left: pd.DataFrame = scans[~scans["chosen"].astype(bool) & (scans["path"].fillna("") != "")]
+    left: pd.DataFrame = scans[~scans["chosen"].astype(bool) & (scans["path"].map(text_or) != "")]
     return left
 
 
@@ -179,7 +208,7 @@ def _order_overlays(content: ReportContent) -> list[tuple[str, Picture, str]]:
         str(row["scan"]): ", ".join(
             word.replace("_", " ")
             for column in ("hard_flags", "cohort_flags")
-            for word in str(row[column] if pd.notna(row[column]) else "").split(",")
+            for word in text_or(row[column]).split(",")
             if word
         )
         for row in ordered.to_dict("records")

@@ -90,9 +90,9 @@ def view_quality(quality: pd.DataFrame, dictionary: Mapping[str, Mapping[str, ob
 
 def sort_by_flags(quality: pd.DataFrame) -> pd.DataFrame:
     """Sort scans by trouble: hard flags first, then the number of cohort flags, then the name."""
-    hard = quality["hard_flags"].fillna("").astype(str)
-    soft = quality["cohort_flags"].fillna("").astype(str)
-    rank = pd.DataFrame({"hard": hard == "", "soft": -soft.str.count(r"[^,]+"), "scan": quality["scan"]})
+    hard = quality["hard_flags"].map(text_or)
+    soft = quality["cohort_flags"].map(lambda flags: len([word for word in text_or(flags).split(",") if word]))
+    rank = pd.DataFrame({"hard": hard == "", "soft": -soft, "scan": quality["scan"]})
     return quality.loc[rank.sort_values(["hard", "soft", "scan"]).index]
 
 
@@ -151,8 +151,9 @@ def view_plain(table: pd.DataFrame, columns: Mapping[str, str], *, caption: str,
 
     Returns
     -------
-    View with empty cells where values are missing.
+    View with empty cells where values are missing, without the columns that are empty altogether.
     """
+    columns = {name: label for name, label in columns.items() if any(text_or(value) for value in table[name])}
     heads = tuple(Column(label, "", numeric=False) for label in columns.values())
     rows = [tuple(text_cell(text_or(row[name])) for name in columns) for row in table.to_dict("records")]
     return TableView(caption, "", heads, tuple(rows), link)

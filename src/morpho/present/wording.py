@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from morpho.errors import ConfigError
+
 MINUS = "\N{MINUS SIGN}"
 TIE = "\N{NO-BREAK SPACE}"
 THOUSANDS = "\N{NARROW NO-BREAK SPACE}"
@@ -101,7 +103,18 @@ def text_or(value: Any, otherwise: str = "") -> str:
 
 
 def split_contrast(effects: pd.DataFrame) -> tuple[str, str]:
-    """Names of the comparison and the reference group, from column ``contrast`` ("patient - control")."""
+    """Read the names of the comparison and the reference group off column ``contrast`` ("patient - control").
+
+    Raises
+    ------
+    ConfigError
+        If the table has no rows.
+    """
+    if effects.empty:
+        message = (
+            "The group comparison has no rows, so there is nothing to show. Name regions in config models.families."
+        )
+        raise ConfigError(message)
     comparison, _, reference = str(effects["contrast"].iloc[0]).partition(" - ")
     return comparison, reference
 
@@ -130,5 +143,5 @@ def describe_adjustment(formulas: Iterable[Any]) -> str:
 
 
 def percent_of(confidence: float) -> str:
-    """Write a confidence as a percentage: ``95 %``."""
-    return f"{100 * confidence:g} %"
+    """Write a confidence as a percentage, ``95 %``, that no line break parts."""
+    return f"{100 * confidence:g}{TIE}%"

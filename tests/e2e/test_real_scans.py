@@ -1,0 +1,88 @@
+"""One real whole head and one real brain-extracted scan through the whole workflow; skipped where they are absent."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("MORPHO_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+# Generous ranges of healthy adults; outside of them a stage has failed, not a person.
+PLAUSIBLE_ML = {
+    ("hippocampus", "mean"): (2.5, 6.0),
+    ("amygdala", "mean"): (1.0, 3.5),
+    ("anterior_cingulate", "mean"): (3.0, 10.0),
+    ("prefrontal_cortex", "mean"): (50.0, 120.0),
+    ("total_grey_matter", "whole"): (500.0, 950.0),
+    ("total_white_matter", "whole"): (300.0, 650.0),
+    ("affine_tiv", "whole"): (1000.0, 1900.0),
+}
+
+
+def measure(dataset: str, participant: str, folder: Path, *arguments: str) -> Path:
+    """Run the workflow on one participant of a data set; give the output folder."""
+    if not (DATA / dataset).is_dir():
+        pytest.skip(f"real scans of {dataset} are not here (MORPHO_TEST_DATA)")
+    settings = f"scans={{participants: [{participant}]}}", "register={resolution_mm: 3.0, iterations: [40, 20, 5]}"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    folders = [f"bids_dir={DATA / dataset}", f"output_dir={folder}"]
+    run = subprocess.run(
+        [*command, *arguments, "--config", *folders, *settings], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_head(tmp_path_factory):
+    return measure("ds000011", "sub-01", tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory):
+    # sub-40 has no sform, only a qform.
+    arguments = ("--configfile", str(ROOT / "config/ds002748.yaml"))
+    return measure("ds002748", "sub-40", tmp_path_factory.mktemp("extracted"), *arguments)
+
+
+def read_group(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "group" / name, sep="\t", na_values=["n/a"])
+
+
+@pytest.mark.parametrize("scan", ["whole_head", "extracted"])
+def test_volumes_of_a_real_scan_are_those_of_an_adult(scan, request):
+    volumes = read_group(request.getfixturevalue(scan), "roi_volumes.tsv").set_index(["roi", "hemisphere"])
+    measured_ml = volumes["volume_mm3"] / 1000
+    outside = {key: measured_ml[key] for key, (low, high) in PLAUSIBLE_ML.items() if not low < measured_ml[key] < high}
+    assert not outside
+
+
+@pytest.mark.parametrize("scan", ["whole_head", "extracted"])
+def test_both_sides_of_a_real_scan_are_alike(scan, request):
+    volumes = read_group(request.getfixturevalue(scan), "roi_volumes.tsv")
+    sides = volumes[volumes["roi"] == "hippocampus"].set_index("hemisphere")["volume_mm3"]
+    assert sides["L"] == pytest.approx(sides["R"], rel=0.25)
+
+
+def test_a_whole_head_has_an_intracranial_volume_that_two_estimates_agree_on(whole_head):
+    cohort = read_group(whole_head, "cohort.tsv").iloc[0]
+    assert cohort["input_kind"] == "whole_head"
+    assert 1_200_000 < cohort["tiv_whole_mm3"] < 1_900_000
+    assert cohort["affine_tiv_whole_mm3"] == pytest.approx(cohort["tiv_whole_mm3"], rel=0.12)
+
+
+def test_an_extracted_brain_has_no_intracranial_volume(extracted):
+    cohort = read_group(extracted, "cohort.tsv").iloc[0]
+    assert cohort["input_kind"] == "extracted"
+    assert pd.isna(cohort["tiv_whole_mm3"])
+
+
+def test_the_tools_own_words_say_why_a_cohort_without_groups_has_no_comparison(whole_head):
+    effects = read_group(whole_head, "group_comparison.tsv")
+    assert (effects["status"] == "refused").all()
+    assert effects["reason"].str.contains("no group column").all()
+    assert "no group column" in (whole_head / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,181 @@
+"""Alignment with the template: a known displacement is found again, and labels land where the anatomy is."""
+
+from dataclasses import astuple
+from pathlib import Path
+
+import ants
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine
+from nibabel.nifti1 import Nifti1Image
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from morpho.atlas import Atlas, Template
+from morpho.errors import RegistrationError
+from morpho.images import array_of, check_same_grid, labels_of, like, mask_of
+from morpho.measure.register import Alignment, Transforms, register_to_template, warp_to_scan
+from morpho.phantom import Person, Scanner, simulate_head
+from morpho.phantom_maps import HeadMaps
+
+HEAD_SCALE = 0.9
+ROTATION_DEGREES = (8.0, -5.0, 6.0)
+SETTINGS = {"resolution_mm": 1.5, "iterations": (10, 5, 0)}
+
+Aligned = tuple[Nifti1Image, Transforms, Alignment]
+
+
+def mask_image(scan: Nifti1Image) -> Nifti1Image:
+    return like(scan, (array_of(scan) > 0).astype(np.uint8))
+
+
+def align(scan: Nifti1Image, template: Template, folder: Path) -> tuple[Transforms, Alignment]:
+    return register_to_template(scan, mask_image(scan), template.t1w, template.brain_mask, **SETTINGS, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def tilted_scan(small_maps: HeadMaps) -> Nifti1Image:
+    """Small brain, a tenth smaller than the template and tilted, on an anisotropic grid."""
+    person = Person(head_scale=HEAD_SCALE, rotation_degrees=ROTATION_DEGREES, warp_mm=0.0)
+    scanner = Scanner(voxel_size_mm=(1.0, 1.0, 1.2), whole_head=False, shading=0.0, noise=0.02)
+    return simulate_head(small_maps, person, scanner, []).t1w
+
+
+@pytest.fixture(scope="module")
+def aligned(tilted_scan: Nifti1Image, small_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Aligned:
+    return (tilted_scan, *align(tilted_scan, small_template, tmp_path_factory.mktemp("aligned")))
+
+
+@pytest.fixture
+def shift(tmp_path: Path) -> Transforms:
+    """Transforms of a scan that lies 3 mm to the right, 2 mm behind and 1 mm above the template."""
+    affine = ants.create_ants_transform(transform_type="AffineTransform", dimension=3, translation=(-3.0, 2.0, 1.0))
+    ants.write_transform(affine, str(tmp_path / "affine.mat"))
+    nothing = ants.from_numpy(np.zeros((10, 10, 10, 3), np.float32), has_components=True, spacing=(9.0,) * 3)
+    for name in ("warp.nii.gz", "inverse_warp.nii.gz"):
+        ants.image_write(nothing, str(tmp_path / name))
+    return Transforms(*(tmp_path / name for name in ("affine.mat", "warp.nii.gz", "inverse_warp.nii.gz")))
+
+
+# --- register_to_template -----------------------------------------------------------------------------------------
+
+
+def test_scale_of_the_head_is_found(aligned: Aligned, small_template: Template) -> None:
+    _, _, alignment = aligned
+    assert alignment.affine_scale == pytest.approx(HEAD_SCALE**3, rel=0.03)
+    template_mm3 = mask_of(small_template.brain_mask).sum()
+    assert alignment.affine_tiv_mm3 == pytest.approx(alignment.affine_scale * template_mm3)
+
+
+def test_rotation_of_the_head_is_found(aligned: Aligned) -> None:
+    _, transforms, _ = aligned
+    lps = ants.read_transform(str(transforms.affine)).parameters[:9].reshape(3, 3)
+    flip = np.diag([-1.0, -1.0, 1.0])
+    found = flip @ lps @ flip / HEAD_SCALE
+    turned = Rotation.from_euler("xyz", ROTATION_DEGREES, degrees=True).as_matrix()
+    np.testing.assert_allclose(found, turned, atol=0.03)
+
+
+def test_score_tells_that_the_brains_match(aligned: Aligned) -> None:
+    _, _, alignment = aligned
+    assert 0.95 < alignment.correlation <= 1
+    assert 0.7 < alignment.jacobian_low < 1 < alignment.jacobian_high < 1.4
+
+
+def test_wrong_alignment_has_a_lower_score(aligned: Aligned, small_template: Template, tmp_path: Path) -> None:
+    scan, _, good = aligned
+    inverted = like(scan, np.where(array_of(scan) > 0, 700 - array_of(scan), 0).astype(np.float32))
+    _, bad = align(inverted, small_template, tmp_path)
+    assert bad.correlation < good.correlation - 0.3
+
+
+def test_files_lie_in_the_folder_asked_for(aligned: Aligned) -> None:
+    _, transforms, _ = aligned
+    names = [path.name for path in astuple(transforms)]
+    assert names == ["affine.mat", "warp.nii.gz", "inverse_warp.nii.gz"]
+    assert {path.name for path in transforms.affine.parent.iterdir()} == set(names)
+
+
+def test_one_scan_has_one_alignment(aligned: Aligned, small_template: Template, tmp_path: Path) -> None:
+    scan, first, alignment = aligned
+    again, same = align(scan, small_template, tmp_path)
+    assert same == alignment
+    assert again.affine.read_bytes() == first.affine.read_bytes()
+
+
+def test_labels_land_on_the_anatomy(aligned: Aligned, small_atlas: Atlas) -> None:
+    scan, transforms, _ = aligned
+    carried = labels_of(warp_to_scan(small_atlas.image, scan, transforms, nearest=True))
+    turned = HEAD_SCALE * Rotation.from_euler("xyz", ROTATION_DEGREES, degrees=True).as_matrix()
+    original = labels_of(small_atlas.image)
+    for index in small_atlas.labels["index"]:
+        expected = turned @ apply_affine(small_atlas.image.affine, np.argwhere(original == index)).mean(axis=0)
+        found = apply_affine(scan.affine, np.argwhere(carried == index)).mean(axis=0)
+        assert np.linalg.norm(found - expected) < 0.8
+        count = (carried == index).sum() * 1.2
+        assert count == pytest.approx((original == index).sum() * HEAD_SCALE**3, rel=0.12)
+
+
+def test_side_is_kept_and_a_mirrored_scan_swaps_its_sides(aligned: Aligned, small_atlas: Atlas) -> None:
+    scan, transforms, _ = aligned
+    carried = labels_of(warp_to_scan(small_atlas.image, scan, transforms, nearest=True))
+    x_mm = apply_affine(scan.affine, np.argwhere(carried == 1))[:, 0]
+    assert x_mm.max() < 0.5
+    # The left hippocampus of the small head is the larger one.
+    assert (carried == 1).sum() > 1.2 * (carried == 2).sum()
+
+
+def test_brain_of_impossible_size_is_refused(
+    tilted_scan: Nifti1Image, small_template: Template, tmp_path: Path
+) -> None:
+    half = nib.Nifti1Image(array_of(tilted_scan), np.diag([0.5, 0.5, 0.5, 1.0]) @ tilted_scan.affine)
+    with pytest.raises(RegistrationError, match=r"scales the brain's volume by 0\.\d+; 0\.2 to 3\.0"):
+        align(half, small_template, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_failure_of_ants_is_explained(
+    tilted_scan: Nifti1Image, small_template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(*_: object, **__: object) -> None:
+        message = "All samples map outside moving image buffer"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(ants, "registration", give_up)
+    with pytest.raises(RegistrationError, match="could not be aligned .*All samples map outside.*Look at the scan"):
+        align(tilted_scan, small_template, tmp_path)
+
+
+# --- warp_to_scan -------------------------------------------------------------------------------------------------
+
+
+def test_known_shift_moves_a_map_with_the_anatomy(shift: Transforms, awkward_affine: NDArray[np.float64]) -> None:
+    grid = np.eye(4)
+    data = np.zeros((20, 22, 24), np.float32)
+    data[5, 9, 7] = 1
+    carried = warp_to_scan(
+        nib.Nifti1Image(data, grid), nib.Nifti1Image(np.zeros_like(data), grid), shift, nearest=False
+    )
+    assert np.argwhere(array_of(carried) > 0.99).tolist() == [[8, 7, 8]]
+    assert array_of(carried).sum() == pytest.approx(1, abs=1e-4)
+    oblique = nib.Nifti1Image(np.zeros((7, 8, 9), np.float32), awkward_affine)
+    check_same_grid(warp_to_scan(nib.Nifti1Image(data, grid), oblique, shift, nearest=False), oblique)
+
+
+def test_labels_are_never_mixed_and_shares_are(shift: Transforms) -> None:
+    data = np.zeros((20, 22, 24), np.float32)
+    data[:10] = 7
+    scan = nib.Nifti1Image(np.zeros((20, 22, 24), np.float32), np.diag([0.8, 1.0, 1.0, 1.0]))
+    template_map = nib.Nifti1Image(data, np.eye(4))
+    assert set(np.unique(labels_of(warp_to_scan(template_map, scan, shift, nearest=True)))) == {0, 7}
+    between = array_of(warp_to_scan(template_map, scan, shift, nearest=False))
+    assert ((between > 0.1) & (between < 6.9)).any()
+
+
+def test_scan_far_from_the_template_gets_nothing(shift: Transforms) -> None:
+    far = np.eye(4)
+    far[:3, 3] = 500
+    scan = nib.Nifti1Image(np.zeros((7, 8, 9), np.float32), far)
+    carried = warp_to_scan(nib.Nifti1Image(np.ones((20, 22, 24), np.float32), np.eye(4)), scan, shift, nearest=True)
+    assert not labels_of(carried).any()

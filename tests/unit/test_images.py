@@ -1,0 +1,420 @@
+"""Images on disk: what is measured is what the scanner wrote, and what cannot be measured is refused with a reason."""
+
+import gzip
+import stat
+import struct
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.nifti1 import Nifti1Image
+from nibabel.orientations import aff2axcodes, apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from morpho.errors import GridMismatchError, ImageError
+from morpho.images import (
+    array_of,
+    bounding_box,
+    check_same_grid,
+    labels_of,
+    like,
+    load_image,
+    load_t1w,
+    mask_of,
+    save_image,
+    voxel_volume_mm3,
+)
+
+Affine = NDArray[np.float64]
+SCAN_SHAPE = (25, 30, 36)
+
+
+def scan_data(rng: np.random.Generator) -> NDArray[np.int16]:
+    return rng.integers(0, 1000, SCAN_SHAPE).astype(np.int16)
+
+
+def write(image: Nifti1Image, path: Path) -> Path:
+    image.to_filename(path)
+    return path
+
+
+def store(data: NDArray[np.int16], affine: Affine, path: Path, *, sform: int = 1, qform: int = 1) -> Path:
+    image = nib.Nifti1Image(data, affine)
+    image.set_sform(affine, code=sform)
+    image.set_qform(affine, code=qform)
+    return write(image, path)
+
+
+def stored_as(codes: str, data: NDArray[np.int16], affine: Affine) -> tuple[NDArray[np.int16], Affine]:
+    """Store the same voxels with their axes in another order."""
+    turn = ornt_transform(io_orientation(affine), axcodes2ornt(codes))
+    return apply_orientation(data, turn), affine @ nib.orientations.inv_ornt_aff(turn, data.shape)
+
+
+# --- load_image ---------------------------------------------------------------------------------------------------
+
+
+def test_loaded_image_has_the_values_on_disk(tmp_path: Path, rng: np.random.Generator, awkward_affine: Affine) -> None:
+    data = scan_data(rng)
+    loaded = load_image(write(nib.Nifti1Image(data, awkward_affine), tmp_path / "a.nii.gz"))
+    np.testing.assert_array_equal(np.asanyarray(loaded.dataobj), data)
+    np.testing.assert_allclose(loaded.affine, awkward_affine, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti2Image, nib.Nifti1Pair])
+def test_other_forms_of_nifti_are_loaded(tmp_path: Path, rng: np.random.Generator, kind: type[Nifti1Image]) -> None:
+    data = scan_data(rng)
+    path = write(kind(data, np.eye(4)), tmp_path / ("a.nii" if kind is nib.Nifti2Image else "a.img"))
+    np.testing.assert_array_equal(array_of(load_image(path)), data)
+
+
+def test_missing_file_is_refused_with_the_way_to_fetch_it(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"a\.nii\.gz is not there .*datalad get"):
+        load_image(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x1f\x8b\x08 no gzip"])
+def test_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    with pytest.raises(ImageError, match=r"a\.nii\.gz cannot be read as NIfTI"):
+        load_image(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_truncated_file_is_refused(tmp_path: Path, rng: np.random.Generator, name: str) -> None:
+    path = write(nib.Nifti1Image(scan_data(rng), np.eye(4)), tmp_path / name)
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(ImageError, match="copy it again"):
+        load_image(path)
+
+
+def test_file_with_changed_bytes_fails_its_checksum(tmp_path: Path, rng: np.random.Generator) -> None:
+    content = nib.Nifti1Image(scan_data(rng), np.eye(4)).to_bytes()
+    damaged = bytearray(gzip.compress(content, compresslevel=0))
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "a.nii.gz").write_bytes(damaged)
+    with pytest.raises(ImageError, match="CRC"):
+        load_image(tmp_path / "a.nii.gz")
+
+
+def test_header_with_an_unknown_data_type_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = write(nib.Nifti1Image(scan_data(rng), np.eye(4)), tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[70:72] = struct.pack("<h", 99)
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="data code 99"):
+        load_image(path)
+
+
+def test_other_formats_are_refused(tmp_path: Path) -> None:
+    path = write(nib.MGHImage(np.zeros(SCAN_SHAPE, np.float32), np.eye(4)), tmp_path / "a.mgz")
+    with pytest.raises(ImageError, match=r"a\.mgz is a MGHImage; only NIfTI"):
+        load_image(path)
+
+
+# --- load_t1w -----------------------------------------------------------------------------------------------------
+
+
+def test_clean_scan_comes_without_notes(tmp_path: Path, rng: np.random.Generator) -> None:
+    data = scan_data(rng)
+    scan, notes = load_t1w(store(data, np.diag([1.0, 1.5, 2.0, 1.0]), tmp_path / "a.nii"))
+    assert notes == []
+    assert array_of(scan).dtype == np.float32
+    np.testing.assert_array_equal(array_of(scan), data)
+
+
+@pytest.mark.parametrize("codes", ["LAS", "PSR", "LPI", "SAL", "IRP"])
+def test_order_of_axes_on_disk_does_not_matter(
+    tmp_path: Path, rng: np.random.Generator, awkward_affine: Affine, codes: str
+) -> None:
+    data = scan_data(rng)
+    first, _ = load_t1w(store(data, awkward_affine, tmp_path / "a.nii"))
+    turned, turned_affine = stored_as(codes, data, awkward_affine)
+    assert "".join(aff2axcodes(turned_affine)) == codes
+    second, notes = load_t1w(store(turned, turned_affine, tmp_path / "b.nii"))
+    assert "".join(aff2axcodes(second.affine)) == "RAS"
+    assert notes == []
+    np.testing.assert_array_equal(array_of(first), array_of(second))
+    np.testing.assert_allclose(first.affine, second.affine, atol=1e-3)
+
+
+def test_each_voxel_stays_where_it_was_in_the_world(
+    tmp_path: Path, rng: np.random.Generator, awkward_affine: Affine
+) -> None:
+    data = scan_data(rng)
+    data[3, 20, 7] = 5000
+    scan, _ = load_t1w(store(data, awkward_affine, tmp_path / "a.nii"))
+    brightest = np.array(np.unravel_index(array_of(scan).argmax(), scan.shape))
+    expected = awkward_affine @ [3, 20, 7, 1]
+    np.testing.assert_allclose(scan.affine @ [*brightest, 1], expected, atol=1e-3)
+
+
+def test_scaling_in_the_header_is_applied(tmp_path: Path, rng: np.random.Generator) -> None:
+    image = nib.Nifti1Image(scan_data(rng), np.eye(4))
+    image.header.set_slope_inter(0.5, 3)
+    scan, _ = load_t1w(write(image, tmp_path / "a.nii"))
+    np.testing.assert_allclose(array_of(scan), 0.5 * np.asarray(image.dataobj) + 3)
+
+
+def test_trailing_axes_of_one_are_dropped_with_a_note(tmp_path: Path, rng: np.random.Generator) -> None:
+    data = scan_data(rng)
+    scan, notes = load_t1w(store(data[..., None], np.eye(4), tmp_path / "a.nii"))
+    assert scan.shape == SCAN_SHAPE
+    assert notes == ["dropped trailing axes of shape (1,)"]
+
+
+def test_broken_values_become_zero_and_are_counted(tmp_path: Path, rng: np.random.Generator) -> None:
+    data = scan_data(rng).astype(np.float32) + 1
+    data[0, 0, :3] = np.nan, np.inf, -np.inf
+    data[0, 1, 0] = -4
+    scan, notes = load_t1w(write(nib.Nifti1Image(data, np.eye(4)), tmp_path / "a.nii"))
+    assert notes == ["3 voxels were NaN or infinite and are now 0", "1 voxels were negative and are now 0"]
+    assert (array_of(scan) == 0).sum() == 4
+
+
+def test_qform_serves_where_there_is_no_sform(tmp_path: Path, rng: np.random.Generator, awkward_affine: Affine) -> None:
+    path = store(scan_data(rng), awkward_affine, tmp_path / "a.nii", sform=0)
+    scan, notes = load_t1w(path)
+    assert notes == ["no sform; the qform gives the geometry"]
+    both, _ = load_t1w(store(scan_data(rng), awkward_affine, tmp_path / "b.nii"))
+    np.testing.assert_allclose(scan.affine, both.affine, atol=1e-3)
+
+
+def test_sform_wins_over_a_qform_that_is_turned_a_little(tmp_path: Path, rng: np.random.Generator) -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = Rotation.from_euler("z", 5, degrees=True).as_matrix()
+    image = nib.Nifti1Image(scan_data(rng), np.eye(4))
+    image.set_sform(np.eye(4), code=1)
+    image.set_qform(turned, code=1)
+    scan, notes = load_t1w(write(image, tmp_path / "a.nii"))
+    assert notes == ["sform and qform differ by a rotation; the sform is used"]
+    np.testing.assert_array_equal(scan.affine, np.eye(4))
+
+
+def test_equal_forms_near_45_degrees_do_not_contradict_each_other(tmp_path: Path, rng: np.random.Generator) -> None:
+    image = nib.Nifti1Image(scan_data(rng), np.eye(4))
+    for degrees, set_form in ((45.05, image.set_sform), (44.95, image.set_qform)):
+        form = np.eye(4)
+        form[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+        set_form(form, code=1)
+    assert load_t1w(write(image, tmp_path / "a.nii"))[1] == []
+
+
+def test_broken_qform_is_noted_where_an_sform_is_there(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = store(scan_data(rng), np.eye(4), tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[256:268] = struct.pack("<3f", 0.9, 0.9, 0.9)
+    path.write_bytes(content)
+    scan, notes = load_t1w(path)
+    assert [note[:20] for note in notes] == ["the qform is broken "]
+    np.testing.assert_array_equal(scan.affine, np.eye(4))
+
+
+def test_scan_without_orientation_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = store(scan_data(rng), np.eye(4), tmp_path / "a.nii", sform=0, qform=0)
+    with pytest.raises(ImageError, match="nothing about its orientation"):
+        load_t1w(path)
+
+
+def test_forms_that_disagree_about_left_and_right_are_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    image = nib.Nifti1Image(scan_data(rng), np.eye(4))
+    image.set_sform(np.eye(4), code=1)
+    image.set_qform(np.diag([-1.0, 1, 1, 1]), code=1)
+    with pytest.raises(ImageError, match=r"disagree about the axes \(RAS against LAS\)"):
+        load_t1w(write(image, tmp_path / "a.nii"))
+
+
+@pytest.mark.parametrize(
+    ("diagonal", "reason"),
+    [
+        ([1.0, 1.0, 0.0, 1.0], "singular sform"),
+        ([np.nan, 1.0, 1.0, 1.0], "singular sform"),
+        ([1.0, 1.0, 7.0, 1.0], r"voxels of \[1.0, 1.0, 7.0\] mm; 0.2 to 5.0 mm"),
+        ([0.1, 1.0, 1.0, 1.0], "0.2 to 5.0 mm"),
+    ],
+)
+def test_impossible_geometry_is_refused(
+    tmp_path: Path, rng: np.random.Generator, diagonal: list[float], reason: str
+) -> None:
+    image = nib.Nifti1Image(scan_data(rng), None)
+    image.header.set_sform(np.diag(diagonal), code=1)
+    path = tmp_path / "a.nii"
+    path.write_bytes(image.to_bytes())
+    with pytest.raises(ImageError, match=reason):
+        load_t1w(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (np.ones((30, 30)), "one volume"),
+        (np.ones((30, 30, 30, 2)), "one volume"),
+        (np.ones((30, 30, 12)), r"shape \(30, 30, 12\), a slab"),
+        (np.zeros((30, 30, 30)), r"one value only \(0.0\)"),
+        (np.full((30, 30, 30), np.nan), r"one value only \(0.0\)"),
+        (np.ones((30, 30, 30), np.complex64), "complex64 values"),
+        (np.zeros((30, 30, 30), [("R", "u1"), ("G", "u1"), ("B", "u1")]), "a magnitude image of plain numbers"),
+    ],
+)
+def test_what_is_no_t1w_scan_is_refused(tmp_path: Path, data: NDArray[np.generic], reason: str) -> None:
+    stored = data.astype(np.float32) if data.dtype == np.float64 else data
+    with pytest.raises(ImageError, match=reason):
+        load_t1w(write(nib.Nifti1Image(stored, np.eye(4)), tmp_path / "a.nii"))
+
+
+@pytest.mark.parametrize("name", ["ds002748", "ds000011"])
+def test_real_scans_are_loaded(shared_data: Path, name: str) -> None:
+    paths = sorted((shared_data / name).glob("sub-*/anat/*_T1w.nii.gz"))
+    if not paths:
+        pytest.skip(f"no real scans: {name} is not in MORPHO_TEST_DATA")
+    scan, _ = load_t1w(paths[0])
+    assert "".join(aff2axcodes(scan.affine)) == "RAS"
+    assert np.isfinite(array_of(scan)).all()
+
+
+# --- grids --------------------------------------------------------------------------------------------------------
+
+
+def test_volume_of_an_oblique_voxel(shape: tuple[int, ...], awkward_affine: Affine) -> None:
+    assert voxel_volume_mm3(nib.Nifti1Image(np.zeros(shape, np.uint8), awkward_affine)) == pytest.approx(9.0)
+
+
+def test_volume_of_a_sheared_voxel_is_its_determinant(shape: tuple[int, ...]) -> None:
+    sheared = np.array([[2.0, 1, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
+    assert voxel_volume_mm3(nib.Nifti1Image(np.zeros(shape, np.uint8), sheared)) == pytest.approx(8.0)
+
+
+def test_one_grid_may_differ_by_a_thousandth_of_a_millimetre(shape: tuple[int, ...], awkward_affine: Affine) -> None:
+    image = nib.Nifti1Image(np.zeros(shape, np.uint8), awkward_affine)
+    shifted = awkward_affine.copy()
+    shifted[0, 3] += 0.9e-3
+    check_same_grid(image, nib.Nifti1Image(np.zeros((*shape, 1), np.float32), shifted))
+    shifted[0, 3] += 0.2e-3
+    with pytest.raises(GridMismatchError, match=r"differ by 0.0011 mm"):
+        check_same_grid(image, image, nib.Nifti1Image(np.zeros(shape, np.uint8), shifted))
+
+
+def test_different_shapes_are_no_grid(shape: tuple[int, ...], awkward_affine: Affine) -> None:
+    images = [nib.Nifti1Image(np.zeros(size, np.uint8), awkward_affine) for size in (shape, shape[::-1])]
+    with pytest.raises(GridMismatchError, match=r"\(7, 8, 9\) and \(9, 8, 7\)"):
+        check_same_grid(*images)
+
+
+def test_mask_is_what_is_above_zero(awkward_affine: Affine) -> None:
+    image = nib.Nifti1Image(np.array([[[0.0, 0.2, 1.0, -1.0]]], np.float32), awkward_affine)
+    assert mask_of(image).tolist() == [[[False, True, True, False]]]
+
+
+def test_labels_are_whole_numbers(awkward_affine: Affine) -> None:
+    image = nib.Nifti1Image(np.array([[[0.0, 3.0, 1034.0]]], np.float32), awkward_affine)
+    assert labels_of(image).tolist() == [[[0, 3, 1034]]]
+    assert labels_of(image).dtype == np.int32
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, np.inf, 3e9])
+def test_interpolated_labels_are_refused(awkward_affine: Affine, value: float) -> None:
+    with pytest.raises(ImageError, match="holds fractions"):
+        labels_of(nib.Nifti1Image(np.array([[[1.0, value]]], np.float32), awkward_affine))
+
+
+def test_image_like_another_lies_on_its_grid(shape: tuple[int, ...], awkward_affine: Affine) -> None:
+    image = nib.Nifti1Image(np.zeros(shape, np.uint8), awkward_affine)
+    made = like(image, np.ones(shape, np.float32))
+    check_same_grid(image, made)
+    assert array_of(made).sum() == np.prod(shape)
+
+
+def test_box_is_tight_and_its_margin_ends_at_the_image(shape: tuple[int, ...]) -> None:
+    mask = np.zeros(shape, bool)
+    mask[2, 3:6, 7] = True
+    mask[4, 4, 8] = True
+    assert bounding_box(mask, np.zeros(3, int)) == (slice(2, 5), slice(3, 6), slice(7, 9))
+    assert bounding_box(mask, np.array([1, 9, 2])) == (slice(1, 6), slice(0, 8), slice(5, 9))
+
+
+def test_empty_mask_has_no_box(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=r"mask of shape \(7, 8, 9\) is empty"):
+        bounding_box(np.zeros(shape, bool), np.zeros(3, int))
+
+
+# --- save_image ---------------------------------------------------------------------------------------------------
+
+
+def test_probabilities_are_stored_to_half_a_step(
+    tmp_path: Path, rng: np.random.Generator, shape: tuple[int, ...], awkward_affine: Affine
+) -> None:
+    values = rng.uniform(0, 1, shape).astype(np.float32)
+    values[0, 0, :2] = 0, 1
+    save_image(nib.Nifti1Image(values, awkward_affine), tmp_path / "new" / "a.nii.gz", kind="probability")
+    back = load_image(tmp_path / "new" / "a.nii.gz")
+    assert back.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(array_of(back), values, atol=0.5 / 255 + 1e-6)
+    assert array_of(back)[0, 0, :2].tolist() == pytest.approx([0, 1], abs=1e-6)
+
+
+def test_intensities_are_stored_to_half_a_step(
+    tmp_path: Path, rng: np.random.Generator, shape: tuple[int, ...], awkward_affine: Affine
+) -> None:
+    values = rng.normal(400, 300, shape).astype(np.float32)
+    save_image(nib.Nifti1Image(values, awkward_affine), tmp_path / "a.nii.gz", kind="intensity")
+    back = load_image(tmp_path / "a.nii.gz")
+    assert back.get_data_dtype() == np.int16
+    np.testing.assert_allclose(array_of(back), values, atol=0.51 * np.abs(values).max() / 32767)
+
+
+@pytest.mark.parametrize(
+    ("values", "stored"),
+    [([0, 255], np.uint8), ([0, 256], np.int16), ([-1, 4], np.int16), ([0, 40000], np.int32), ([0.0, 7.0], np.uint8)],
+)
+def test_labels_are_stored_exactly(tmp_path: Path, values: list[float], stored: type[np.generic]) -> None:
+    data = np.array([[values]], np.float32 if isinstance(values[0], float) else np.int32)
+    save_image(nib.Nifti1Image(data, np.eye(4)), tmp_path / "a.nii.gz", kind="label")
+    back = load_image(tmp_path / "a.nii.gz")
+    assert back.get_data_dtype() == stored
+    assert labels_of(back).tolist() == [[values]]
+
+
+def test_fractions_are_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="holds fractions"):
+        save_image(nib.Nifti1Image(np.array([[[0.5]]]), np.eye(4)), tmp_path / "a.nii.gz", kind="label")
+    assert not list(tmp_path.iterdir())
+
+
+def test_both_forms_of_the_geometry_are_written(tmp_path: Path, shape: tuple[int, ...], awkward_affine: Affine) -> None:
+    save_image(nib.Nifti1Image(np.zeros(shape, np.uint8), awkward_affine), tmp_path / "a.nii.gz", kind="label")
+    header = load_image(tmp_path / "a.nii.gz").header
+    for form, code in (header.get_sform(coded=True), header.get_qform(coded=True)):
+        assert code == 1
+        np.testing.assert_allclose(form, awkward_affine, atol=1e-4)
+    assert header.get_xyzt_units() == ("mm", "sec")
+
+
+def test_equal_images_have_equal_bytes(tmp_path: Path, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
+    image = nib.Nifti1Image(rng.uniform(0, 1, shape).astype(np.float32), np.eye(4))
+    for name in ("a.nii.gz", "another_name.nii.gz"):
+        save_image(image, tmp_path / name, kind="probability")
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "another_name.nii.gz").read_bytes()
+
+
+def test_written_image_has_the_usual_permissions(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    (tmp_path / "usual").touch()
+    save_image(nib.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)), tmp_path / "a.nii.gz", kind="label")
+    assert stat.S_IMODE((tmp_path / "a.nii.gz").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+
+
+def test_failed_write_leaves_the_earlier_image_alone(
+    tmp_path: Path, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        message = "disk full"
+        raise OSError(message)
+
+    path = tmp_path / "a.nii.gz"
+    save_image(nib.Nifti1Image(np.ones(shape, np.uint8), np.eye(4)), path, kind="label")
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_image(nib.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)), path, kind="label")
+    assert labels_of(load_image(path)).sum() == np.prod(shape)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.nii.gz"]
