@@ -43,4 +43,4 @@ rule figures:
         rules.plot_effects.output,
         rules.plot_distributions.output,
         rules.plot_severity.output,
-        [every_scan(path) for path in rules.plot_overlay.output.figures],
+        every_scan(rules.plot_overlay.output.png),

@@ -57,7 +57,18 @@ class Atlas:
 
 
 def find_data_file(location: str | Path, *, base: Path = Path()) -> Path:
-    """Path of a data file named as a path, or as ``package:path`` inside an installed package (never imported).
+    """Find a data file named as a path, or as ``package:path`` inside an installed package (never imported).
+
+    Parameters
+    ----------
+    location
+        Path, or name of a package and path inside it, joined by a colon.
+    base
+        Folder that a relative path starts from.
+
+    Returns
+    -------
+    Path of an existing file.
 
     Raises
     ------

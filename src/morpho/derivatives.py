@@ -85,6 +85,10 @@ def dataset_description(
     code_url
         Where the code is; None if it has no address.
 
+    Returns
+    -------
+    Keys Name, BIDSVersion, DatasetType, GeneratedBy, SourceDatasets and DatasetLinks, and License if it is known.
+
     Raises
     ------
     BidsError

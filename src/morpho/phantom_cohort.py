@@ -29,8 +29,8 @@ DEMO_DESCRIPTION = {
 class PlantedEffects:
     """What is true of a synthetic cohort.
 
-    `hippocampus_percent` is the difference patients minus controls; `severity_percent_per_point` the change of the hippocampus per
-    point of the scale around the patients' mean; the amygdala differs by nothing.
+    `hippocampus_percent` is the difference patients minus controls; `severity_percent_per_point` the change of the
+    hippocampus per point of the scale around the patients' mean; the amygdala differs by nothing.
     """
 
     hippocampus_percent: float = -8.0

@@ -67,7 +67,19 @@ def row_without_scan(subject: str, session: str) -> Row:
 
 
 def row_of_file(subject: str, session: str, name: str) -> Row:
-    """Make the row of a T1w file; its entities come from its name, and a name that is not BIDS is its reason."""
+    """Make the row of a T1w file; its entities come from its name, and a name that is not BIDS is its reason.
+
+    Parameters
+    ----------
+    subject, session
+        Names of the folders that it lies in; session is "" if there is none.
+    name
+        Name of the file.
+
+    Returns
+    -------
+    Row of the scans table, not chosen yet.
+    """
     row = row_without_scan(subject, session)
     row["path"] = f"{row['folder']}/anat/{name}"
     if row["reason"] != NO_T1W:

@@ -21,11 +21,11 @@ from morpho.images import (
     labels_of,
     like,
     load_image,
-    load_t1w,
     mask_of,
     save_image,
     voxel_volume_mm3,
 )
+from morpho.t1w import load_t1w
 
 Affine = NDArray[np.float64]
 SCAN_SHAPE = (25, 30, 36)

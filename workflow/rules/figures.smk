@@ -59,6 +59,7 @@ rule plot_effects:
             "morpho.present.brainmaps",
             "morpho.present.figures",
             "morpho.present.captions",
+            "morpho.infer.dictionaries",
         ),
     script:
         "../scripts/plot_effects.py"
@@ -80,7 +81,7 @@ rule plot_distributions:
         dpi=config["figures"]["dpi"],
         families=FAMILIES,
         confidence=config["models"]["confidence"],
-        code=source_digest("morpho.present.figures", "morpho.present.captions"),
+        code=source_digest("morpho.present.figures", "morpho.present.captions", "morpho.infer.dictionaries"),
     script:
         "../scripts/plot_distributions.py"
 
@@ -102,6 +103,6 @@ rule plot_severity:
         scales=SCALES,
         family=FAMILIES[0],
         confidence=config["models"]["confidence"],
-        code=source_digest("morpho.present.figures", "morpho.present.captions"),
+        code=source_digest("morpho.present.figures", "morpho.present.captions", "morpho.infer.dictionaries"),
     script:
         "../scripts/plot_severity.py"

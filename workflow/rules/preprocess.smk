@@ -19,6 +19,6 @@ rule preprocess_t1w:
         brain=config["preprocess"]["brain"],
         margin_mm=config["preprocess"]["margin_mm"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.preprocess"),
+        code=source_digest("morpho.measure.preprocess", "morpho.t1w"),
     script:
         "../scripts/preprocess_t1w.py"

@@ -1,5 +1,8 @@
 """Takes all tables and figures, gives one HTML file and the description of the derivative data set."""
 
+import yaml
+
+STYLE = yaml.safe_load(Path(project_file(config["figures"]["style"])).read_text(encoding="utf-8"))
 FIGURE_RULES = [rules.plot_effects, rules.plot_distributions, rules.plot_severity]
 METHODS_BLOCKS = ("preprocess", "register", "segment", "atlas", "parcellate", "volumes", "quality", "models")
 
@@ -40,7 +43,6 @@ rule write_report:
         captions=[rule.output.captions for rule in FIGURE_RULES],
         figures=[rule.output.figures for rule in FIGURE_RULES],
         overlays=every_scan(rules.plot_overlay.output.jpg),
-        style=project_file(config["figures"]["style"]),
         template=Path(workflow.basedir, "workflow", "report", "report.html.jinja"),
     output:
         report=f"{OUT}/report.html",
@@ -50,9 +52,12 @@ rule write_report:
         title=config["report"]["title"],
         confidence=config["models"]["confidence"],
         power=0.8,
+        outlined=list(STYLE["region_colours"]),
         figure_format="svg" if "svg" in FORMATS else FORMATS[0],
         linked=["group_comparison", "severity_association", "quality", "exclusions", "scans"],
-        code=source_digest("morpho.present.report", "morpho.infer.effects", "morpho.measure.quality"),
+        code=source_digest(
+            "morpho.present.report", "morpho.present.captions", "morpho.infer.effects", "morpho.measure.quality"
+        ),
     script:
         "../scripts/write_report.py"
 

@@ -2,9 +2,10 @@
 
 from morpho.derivatives import derivative_sidecar
 from morpho.failures import run_stage
-from morpho.images import load_t1w, save_image
+from morpho.images import save_image
 from morpho.logs import log_to
 from morpho.measure.preprocess import preprocess_t1w
+from morpho.t1w import load_t1w
 from morpho.tables import write_json
 
 log_to(snakemake.log[0])

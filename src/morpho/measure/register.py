@@ -98,7 +98,7 @@ def register_to_template(
     Notes
     -----
     Affine with mutual information, then symmetric normalisation [1]_ with mutual information. The sampling of the
-    metric is seeded, so that one scan always gives one alignment.
+    metric is seeded, so that one scan always gives one alignment if ITK runs on one thread.
 
     References
     ----------
@@ -107,15 +107,17 @@ def register_to_template(
     """
     fixed = _coarse_brain(template_t1w, template_mask, resolution_mm)
     moving = _coarse_brain(t1w, brain_mask, resolution_mm)
+    # antspyx ignores a seed among the arguments. With on=True it would refuse transforms that it calls irreproducible;
+    # with one thread they are not.
+    ants.config.set_ants_deterministic(on=False, seed_value=SEED)
     with scratch_folder() as scratch:
         try:
             affine = ants.registration(
                 fixed, moving, type_of_transform="Affine", aff_iterations=AFFINE_ITERATIONS, outprefix=f"{scratch}/a",
-                random_seed=SEED,
             )  # fmt: skip
             deformed = ants.registration(
                 fixed, moving, type_of_transform="SyNOnly", initial_transform=affine["fwdtransforms"][0],
-                reg_iterations=tuple(iterations), syn_metric="mattes", outprefix=f"{scratch}/s", random_seed=SEED,
+                reg_iterations=tuple(iterations), syn_metric="mattes", outprefix=f"{scratch}/s",
             )  # fmt: skip
         except RuntimeError as error:
             message = f"The scan could not be aligned with the template: {error}. Look at the scan and its brain mask."

@@ -6,6 +6,8 @@ the same tables.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import pandas as pd
 
 from morpho.present.wording import (
@@ -149,6 +151,11 @@ def caption_overlay(regions: list[str], *, scan: str) -> str:
         f"{join_words([roi_name(region) for region in regions])}, of the brain mask, and of the grey matter towards "
         "white matter and outside (where a tissue reaches one half)."
     )
+
+
+def caption_overlays(regions: Sequence[str], scans: Iterable[str]) -> dict[str, str]:
+    """Write the captions of the overlays of several scans: scan -> sentences."""
+    return {scan: caption_overlay(list(regions), scan=scan) for scan in scans}
 
 
 def _describe_groups(fitted: pd.DataFrame, comparison: str, reference: str) -> str:

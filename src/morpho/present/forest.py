@@ -41,7 +41,17 @@ def label_direction(axes: Axes, comparison: str) -> None:
 
 
 def draw_family(axes: Axes, rows: pd.DataFrame, style: FigureStyle) -> None:
-    """Draw the regions of one family from top to bottom, hemispheres of one region next to each other."""
+    """Draw the regions of one family from top to bottom, hemispheres of one region next to each other.
+
+    Parameters
+    ----------
+    axes
+        Where to draw; its vertical axis is set to the regions.
+    rows
+        Rows of one family of the group comparison.
+    style
+        Look of the figure.
+    """
     rois = list(dict.fromkeys(rows["roi"]))
     axes.axvline(0, color="#444444", linewidth=0.8, zorder=1)
     sides = list(dict.fromkeys(rows["hemisphere"]))

@@ -5,7 +5,7 @@ Takes the tables of the models, gives sentences. Estimates and intervals come fi
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,31 @@ def analysed_sizes(effects: pd.DataFrame) -> tuple[int, int]:
         return 0, 0
     first = fitted[fitted["family"] == fitted["family"].iloc[0]]
     return int(first["n_reference"].min()), int(first["n_comparison"].min())
+
+
+def find_detectable(
+    effects: pd.DataFrame, smallest_g: Callable[..., float], *, alpha: float, power: float
+) -> DetectableEffect | None:
+    """Find the smallest effect that the analysed groups could show.
+
+    Parameters
+    ----------
+    effects
+        Group comparison.
+    smallest_g
+        Hedges' g from the sizes of both groups, alpha and power (`morpho.infer.effects.smallest_detectable_g`).
+    alpha, power
+        Of one two-sided test.
+
+    Returns
+    -------
+    None if no model was fitted.
+    """
+    n_reference, n_comparison = analysed_sizes(effects)
+    if min(n_reference, n_comparison) == 0:
+        return None
+    g = smallest_g(n_reference, n_comparison, alpha=alpha, power=power)
+    return DetectableEffect(g, power, alpha, n_reference, n_comparison)
 
 
 def _ask(effects: pd.DataFrame, associations: pd.DataFrame) -> str:

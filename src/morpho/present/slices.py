@@ -63,7 +63,23 @@ def stack_layers(
     roi_labels: pd.DataFrame,
     style: FigureStyle,
 ) -> Layers:
-    """Turn all images to RAS+ and find the regions that have a colour."""
+    """Turn all images to RAS+ and find the regions that have a colour.
+
+    Parameters
+    ----------
+    t1w, brain_mask, regions : shape (X, Y, Z)
+        Scan, mask and region labels on one grid, in any orientation.
+    tissues : each of shape (X, Y, Z)
+        Shares of grey and of white matter.
+    roi_labels
+        Columns roi, hemisphere, label_indices.
+    style
+        Says which regions have a colour.
+
+    Returns
+    -------
+    Arrays on one RAS+ grid.
+    """
     t1w, grey, white, brain_mask, regions = (
         nib.as_closest_canonical(image) for image in (t1w, *tissues, brain_mask, regions)
     )
@@ -108,7 +124,21 @@ def choose_slice(layers: Layers, plane: int, rois: Sequence[str], sides: Sequenc
 def draw_slice(
     axes: Axes, layers: Layers, plane: int, index: int, box: list[tuple[int, int]], style: FigureStyle
 ) -> None:
-    """Draw one slice: the scan in grey, thin lines of the tissues, thick ones of the regions, letters of the sides."""
+    """Draw one slice: the scan in grey, thin lines of the tissues, thick ones of the regions, letters of the sides.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    layers
+        From `stack_layers`.
+    plane, index
+        Axis that the slice cuts (0 sagittal, 1 coronal, 2 axial) and the voxel it lies at.
+    box
+        First and last voxel to show, per axis.
+    style
+        Colours of the lines.
+    """
     right, up = IN_PLANE[plane]
     cut = tuple(index if axis == plane else slice(None) for axis in range(3))
     scan = layers.t1w[cut]

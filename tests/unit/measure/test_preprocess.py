@@ -14,7 +14,7 @@ from morpho.measure.preprocess import PreprocessedScan, detect_input_kind, prepr
 
 # The small head with voxels of 3.5 mm has a brain of about 1300 ml.
 VOXEL_MM = 3.5
-AIR_VOXELS = 8
+AIR_VOXELS = 5
 SIGNAL = 700.0
 
 
@@ -31,7 +31,7 @@ def ball_scan(volume_ml: float) -> Nifti1Image:
 
 @pytest.fixture(scope="module")
 def brain(small_template: Template) -> Nifti1Image:
-    """Extracted brain without shading, in air, on an oblique grid."""
+    """Lay an extracted brain without shading in air, on an oblique grid."""
     data = np.pad(array_of(small_template.t1w) * SIGNAL, AIR_VOXELS)
     affine = np.diag([VOXEL_MM, VOXEL_MM, VOXEL_MM, 1.0])
     angle = np.deg2rad(10)
@@ -119,30 +119,31 @@ def test_margin_of_air_is_in_millimetres(brain: Nifti1Image, margin_mm: float, v
         assert (where[0], mask.shape[axis] - 1 - where[-1]) == (voxels, voxels)
 
 
-def test_unit_of_the_signal_does_not_matter(preprocessed: PreprocessedScan, brain: Nifti1Image) -> None:
-    one, ten = (preprocess(nib.Nifti1Image(f * array_of(brain), brain.affine)) for f in (1.0, 10.0))
-    np.testing.assert_array_equal(mask_of(one.brain_mask), mask_of(ten.brain_mask))
-    inside = mask_of(one.brain_mask)
-    np.testing.assert_allclose(array_of(ten.t1w)[inside], 10 * array_of(one.t1w)[inside], rtol=0.03)
+def test_unit_of_the_signal_does_not_matter(
+    preprocessed: PreprocessedScan, brain: Nifti1Image, shading: NDArray[np.float32]
+) -> None:
+    ten = preprocess(nib.Nifti1Image(10 * array_of(brain) * shading, brain.affine))
+    inside = mask_of(preprocessed.brain_mask)
+    np.testing.assert_array_equal(inside, mask_of(ten.brain_mask))
+    np.testing.assert_allclose(array_of(ten.t1w)[inside], 10 * array_of(preprocessed.t1w)[inside], rtol=0.03)
 
 
 def test_neck_falls_off_and_far_away_specks_do_not_count(brain: Nifti1Image) -> None:
-    clean = mask_of(preprocess(brain).brain_mask)
     data = array_of(brain).copy()
     x, y = (size // 2 for size in data.shape[:2])
     bottom = int(np.flatnonzero(data[x, y])[0])
     data[x : x + 2, y : y + 2, :bottom] = SIGNAL
     data[1:3, 1:3, -3:-1] = SIGNAL
     mask = mask_of(preprocess(nib.Nifti1Image(data, brain.affine)).brain_mask)
-    assert mask.sum() == pytest.approx(clean.sum(), rel=0.003)
+    assert mask.sum() == pytest.approx((array_of(brain) > 0).sum(), rel=0.003)
 
 
 def test_hole_in_the_brain_is_filled(brain: Nifti1Image) -> None:
     data = array_of(brain).copy()
     centre = tuple(slice(size // 2 - 2, size // 2 + 2) for size in data.shape)
     data[centre] = 0
-    clean = mask_of(preprocess(brain).brain_mask)
-    np.testing.assert_array_equal(mask_of(preprocess(nib.Nifti1Image(data, brain.affine)).brain_mask), clean)
+    mask = mask_of(preprocess(nib.Nifti1Image(data, brain.affine)).brain_mask)
+    assert mask.sum() == (array_of(brain) > 0).sum()
 
 
 @pytest.mark.parametrize(("volume_ml", "found"), [(300, "29[0-9]|30[0-9]"), (3000, "29[0-9]{2}|30[0-9]{2}")])
