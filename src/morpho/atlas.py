@@ -26,7 +26,6 @@ TEMPLATE_FILES = {
     "grey_matter": "nilearn:datasets/data/mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz",
     "white_matter": "nilearn:datasets/data/mni_icbm152_wm_tal_nlin_sym_09a_converted.nii.gz",
 }
-MASK_CLOSING_VOXELS = 3
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,11 @@ def load_template() -> Template:
     maps = {name: load_image(find_data_file(location)) for name, location in TEMPLATE_FILES.items()}
     grey, white = (array_of(maps[name]) / 255 for name in ("grey_matter", "white_matter"))
     t1w = array_of(maps["t1w"]) / 255
-    mask = ndimage.binary_fill_holes(ndimage.binary_closing(t1w > 0, iterations=MASK_CLOSING_VOXELS))
+    mask = t1w > 0  # the template is a brain alone, without holes
     affine = maps["t1w"].affine
     csf = np.where(mask, np.clip(1 - grey - white, 0, 1), 0)
     return Template(
-        t1w=nib.Nifti1Image(np.where(mask, t1w, 0).astype(np.float32), affine),
+        t1w=nib.Nifti1Image(t1w.astype(np.float32), affine),
         grey_matter=nib.Nifti1Image(grey.astype(np.float32), affine),
         white_matter=nib.Nifti1Image(white.astype(np.float32), affine),
         csf=nib.Nifti1Image(csf.astype(np.float32), affine),

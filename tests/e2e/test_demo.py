@@ -149,7 +149,8 @@ def test_a_second_run_has_nothing_to_do(cohort):
 
 def test_a_figure_option_reruns_figures_only(cohort):
     planned = planned_jobs(cohort, figures={"dpi": 100})
-    assert set(planned) == {"plot_overlay", "plot_effects", "plot_distributions", "write_report", "all"}
+    figures = {"plot_overlay", "plot_effects", "plot_distributions", "plot_severity"}
+    assert set(planned) == figures | {"write_report", "all"}
 
 
 def test_a_model_option_reruns_models_and_what_follows(cohort):

@@ -1,12 +1,15 @@
 """ANTs sees the same voxels at the same places in the world as nibabel does."""
 
+import tempfile
+from pathlib import Path
+
 import ants
 import nibabel as nib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from morpho.itk import from_ants, to_ants
+from morpho.itk import from_ants, scratch_folder, to_ants
 
 Affine = NDArray[np.float64]
 
@@ -47,3 +50,22 @@ def test_file_that_ants_writes_is_what_nibabel_reads(
     read = nib.load(path)
     np.testing.assert_array_equal(np.asarray(read.dataobj), values)
     np.testing.assert_allclose(read.affine, affine, atol=1e-4)
+
+
+def test_what_is_written_to_scratch_does_not_stay() -> None:
+    usual = tempfile.gettempdir()
+    with scratch_folder() as folder:
+        left = Path(tempfile.mkdtemp())
+        (left / "a.nii.gz").touch()
+        assert left.parent == Path(folder)
+    assert not Path(folder).exists()
+    assert tempfile.gettempdir() == usual
+
+
+def test_scratch_is_removed_after_an_error_too() -> None:
+    usual = tempfile.gettempdir()
+    scratch = scratch_folder()
+    folder = scratch.__enter__()
+    assert not scratch.__exit__(RuntimeError, RuntimeError("ANTs gave up"), None)
+    assert not Path(folder).exists()
+    assert tempfile.gettempdir() == usual

@@ -51,6 +51,12 @@ def preprocessed(brain: Nifti1Image, shading: NDArray[np.float32]) -> Preprocess
     return preprocess(nib.Nifti1Image(array_of(brain) * shading, brain.affine))
 
 
+@pytest.fixture
+def quick_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spend no time on the bias field, for tests of the mask."""
+    monkeypatch.setattr("morpho.measure.preprocess.N4_ITERATIONS", (1,))
+
+
 def preprocess(scan: Nifti1Image) -> PreprocessedScan:
     return preprocess_t1w(scan, brain="auto", margin_mm=12)
 
@@ -111,6 +117,7 @@ def test_voxels_stay_where_they_were(preprocessed: PreprocessedScan, brain: Nift
     np.testing.assert_allclose(*centres, atol=0.3)
 
 
+@pytest.mark.usefixtures("quick_bias")
 @pytest.mark.parametrize(("margin_mm", "voxels"), [(0.0, 0), (12.0, 4)])
 def test_margin_of_air_is_in_millimetres(brain: Nifti1Image, margin_mm: float, voxels: int) -> None:
     mask = mask_of(preprocess_t1w(brain, brain="auto", margin_mm=margin_mm).brain_mask)
@@ -128,6 +135,7 @@ def test_unit_of_the_signal_does_not_matter(
     np.testing.assert_allclose(array_of(ten.t1w)[inside], 10 * array_of(preprocessed.t1w)[inside], rtol=0.03)
 
 
+@pytest.mark.usefixtures("quick_bias")
 def test_neck_falls_off_and_far_away_specks_do_not_count(brain: Nifti1Image) -> None:
     data = array_of(brain).copy()
     x, y = (size // 2 for size in data.shape[:2])
@@ -138,6 +146,7 @@ def test_neck_falls_off_and_far_away_specks_do_not_count(brain: Nifti1Image) -> 
     assert mask.sum() == pytest.approx((array_of(brain) > 0).sum(), rel=0.003)
 
 
+@pytest.mark.usefixtures("quick_bias")
 def test_hole_in_the_brain_is_filled(brain: Nifti1Image) -> None:
     data = array_of(brain).copy()
     centre = tuple(slice(size // 2 - 2, size // 2 + 2) for size in data.shape)
