@@ -36,7 +36,6 @@ class PlantedEffects:
     hippocampus_percent: float = -8.0
     severity_percent_per_point: float = -0.8
     age_percent_per_year: float = -0.2
-    amygdala_percent: float = 0.0
 
 
 def simulate_participants(n_per_group: int, effects: PlantedEffects, seed: int) -> tuple[pd.DataFrame, list[Person]]:
@@ -120,7 +119,7 @@ def list_planted(
     slope = effects.severity_percent_per_point / 100 * USUAL_HIPPOCAMPUS * float(np.mean(whole))
     rows = [
         ("group difference", "hippocampus", "percent", effects.hippocampus_percent),
-        ("group difference", "amygdala", "percent", effects.amygdala_percent),
+        ("group difference", "amygdala", "percent", 0.0),
         ("severity slope", "hippocampus", "mm3 per point", slope),
         ("severity slope", "amygdala", "mm3 per point", 0.0),
     ]

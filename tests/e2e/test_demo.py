@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from morpho.atlas import load_atlas, load_template
 from morpho.atlas import find_data_file as find
+from morpho.atlas import load_atlas, load_template
 from morpho.phantom import Person, Scanner, simulate_head
 from morpho.phantom_maps import prepare_head_maps
 from morpho.rois import read_labels

@@ -1,7 +1,8 @@
 """Volumes of heads that are known beforehand: by geometry, and by the whole measuring chain on phantoms.
 
-The first part needs arithmetic only. The second measures synthetic heads at 2 mm, with a coarser alignment than
-studies use: one head as it is, and the same head with a smaller left hippocampus, mirrored and tilted besides.
+The first part needs arithmetic only. The second measures synthetic heads at 2 mm, with a slightly coarser
+alignment than studies use (at 4 mm and coarser it becomes unstable): one head as it is, and the same head with a
+smaller left hippocampus, mirrored and tilted besides.
 """
 
 from collections.abc import Callable
@@ -154,7 +155,7 @@ def chain(
         image.to_filename(folder / "t1w.nii.gz")
         scan = preprocess_t1w(load_t1w(folder / "t1w.nii.gz")[0], brain="auto", margin_mm=12)
         brains = (scan.t1w, scan.brain_mask, template.t1w, template.brain_mask)
-        files, alignment = register_to_template(*brains, resolution_mm=4, iterations=(20, 10, 0), folder=folder)
+        files, alignment = register_to_template(*brains, resolution_mm=3, iterations=(40, 20, 5), folder=folder)
         priors = [
             warp_to_scan(getattr(template, field.name), scan.t1w, files, nearest=False) for field in fields(TissueMaps)
         ]
@@ -250,7 +251,7 @@ def test_order_of_axes_on_disk_leaves_the_scan_as_it_is(
 def test_loss_of_the_left_hippocampus_is_measured_on_the_left(healthy: Measured, small_left: Measured) -> None:
     true_change = LEFT_SHARE - 1
     assert 1.3 * true_change < change(small_left, healthy, "hippocampus", "L") < 0.6 * true_change
-    assert abs(change(small_left, healthy, "hippocampus", "R")) < 0.03
+    assert abs(change(small_left, healthy, "hippocampus", "R")) < 0.02
 
 
 @pytest.mark.parametrize("hemisphere", ["L", "R"])
@@ -259,7 +260,7 @@ def test_amygdala_beside_it_hardly_changes(healthy: Measured, small_left: Measur
 
 
 def test_prefrontal_cortex_does_not_change(healthy: Measured, small_left: Measured) -> None:
-    assert abs(change(small_left, healthy, "prefrontal_cortex", "mean")) < 0.02
+    assert abs(change(small_left, healthy, "prefrontal_cortex", "mean")) < 0.01
 
 
 def test_mirrored_and_tilted_head_swaps_its_sides(small_left: Measured, mirrored: Measured) -> None:
@@ -272,7 +273,7 @@ def test_mirrored_and_tilted_head_swaps_its_sides(small_left: Measured, mirrored
 
 def test_totals_survive_mirror_and_tilt(small_left: Measured, mirrored: Measured) -> None:
     for roi in ("total_grey_matter", "total_white_matter", "brain_volume", "affine_tiv"):
-        assert mirrored.mm3(roi, "whole") == pytest.approx(small_left.mm3(roi, "whole"), rel=0.02)
+        assert mirrored.mm3(roi, "whole") == pytest.approx(small_left.mm3(roi, "whole"), rel=0.01)
 
 
 def test_extracted_scan_has_no_tiv_and_an_affine_one(healthy: Measured, healthy_head: Phantom) -> None:
@@ -281,11 +282,9 @@ def test_extracted_scan_has_no_tiv_and_an_affine_one(healthy: Measured, healthy_
     assert healthy.mm3("affine_tiv", "whole") == pytest.approx(healthy_head.tiv_mm3, rel=0.12)
 
 
-def test_hippocampus_has_about_its_true_volume(healthy: Measured, healthy_head: Phantom) -> None:
-    for side in "LR":
-        assert healthy.mm3("hippocampus", side) == pytest.approx(
-            healthy_head.volumes_mm3["hippocampus", side], rel=0.25
-        )
+def test_regions_have_about_their_true_volume(healthy: Measured, healthy_head: Phantom) -> None:
+    for (region, side), true_mm3 in healthy_head.volumes_mm3.items():
+        assert healthy.mm3(region, side) == pytest.approx(true_mm3, rel=0.1)
 
 
 def test_intracranial_volume_of_a_whole_head(whole_head: Phantom, preprocessed_head: PreprocessedScan) -> None:

@@ -74,19 +74,6 @@ def test_volume_of_each_tissue_is_the_true_one(t1w: Nifti1Image, small_template:
         assert shares[name].sum() == pytest.approx(array_of(getattr(small_template, name)).sum(), rel=0.04)
 
 
-@pytest.mark.parametrize("other", ["white_matter", "csf"])
-@pytest.mark.parametrize(("low", "high"), [(0.2, 0.3), (0.7, 0.8)])
-def test_mixed_voxels_have_the_share_of_their_mixture(
-    t1w: Nifti1Image, small_template: Template, priors: TissueMaps, other: str, low: float, high: float
-) -> None:
-    truth, partner = (array_of(getattr(small_template, name)) for name in ("grey_matter", other))
-    mixed = (truth > low) & (truth < high) & (truth + partner > 0.98)
-    assert mixed.sum() > 300
-    found = segment(t1w, small_template, priors)["grey_matter"][mixed]
-    assert found.mean() == pytest.approx(truth[mixed].mean(), abs=0.1)
-    assert np.abs(found - truth[mixed]).mean() < 0.15
-
-
 def test_unit_of_the_signal_does_not_matter(t1w: Nifti1Image, small_template: Template, priors: TissueMaps) -> None:
     one = segment(t1w, small_template, priors)
     thousand = segment(like(t1w, 1000 * array_of(t1w)), small_template, priors)
