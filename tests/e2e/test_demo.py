@@ -23,7 +23,7 @@ PLANTED_PERCENT = -30.0
 CONTROL_SCALES, BROKEN = (0.96, 0.92, 0.94), "sub-07"
 SETTINGS = {
     "preprocess": {"margin_mm": 6},
-    "register": {"resolution_mm": 4.0, "iterations": [20, 10, 0]},
+    "register": {"resolution_mm": 3.0, "iterations": [40, 20, 5]},
     "models": {"covariates": [], "head_size": "none"},
 }
 
