@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("MORPHO_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -23,18 +24,23 @@ PLAUSIBLE_ML = {
 }
 
 
-def measure(dataset: str, participant: str, folder: Path, *arguments: str) -> Path:
-    """Run the workflow on one participant of a data set; give the output folder."""
+def measure(dataset: str, participant: str, folder: Path, *studies: str) -> Path:
+    """Run the workflow on one participant of a data set, with the named configurations; give the output folder."""
     if not (DATA / dataset).is_dir():
         pytest.skip(f"real scans of {dataset} are not here (MORPHO_TEST_DATA)")
-    settings = f"scans={{participants: [{participant}]}}", "register={resolution_mm: 3.0, iterations: [40, 20, 5]}"
+    settings = {
+        "bids_dir": str(DATA / dataset),
+        "output_dir": str(folder / "out"),
+        "scans": {"participants": [participant]},
+        "register": {"resolution_mm": 3.0, "iterations": [40, 20, 5]},
+    }
+    (folder / "my.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    folders = [f"bids_dir={DATA / dataset}", f"output_dir={folder}"]
-    run = subprocess.run(
-        [*command, *arguments, "--config", *folders, *settings], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    profile = ["--workflow-profile", str(ROOT / "profiles" / "default")]
+    files = ["--configfile", *(str(ROOT / "config" / name) for name in studies), str(folder / "my.yaml")]
+    run = subprocess.run([*command, *profile, *files], cwd=folder, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    return folder
+    return folder / "out"
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +51,7 @@ def whole_head(tmp_path_factory):
 @pytest.fixture(scope="module")
 def extracted(tmp_path_factory):
     # sub-40 has no sform, only a qform.
-    arguments = ("--configfile", str(ROOT / "config/ds002748.yaml"))
-    return measure("ds002748", "sub-40", tmp_path_factory.mktemp("extracted"), *arguments)
+    return measure("ds002748", "sub-40", tmp_path_factory.mktemp("extracted"), "ds002748.yaml")
 
 
 def read_group(folder: Path, name: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import ants
 import nibabel as nib
@@ -85,21 +86,40 @@ def segment_tissue(
     intensity = np.clip(array_of(t1w), 0, np.percentile(array_of(t1w)[inside], BRIGHTEST_PERCENTILE))
     images = [nib.Nifti1Image(prior[box], frame) for prior in _normalised_priors(priors, inside)]
     shares = np.zeros((3, *inside.shape), dtype=np.float32)
-    with scratch_folder():
-        fitted = ants.atropos(
-            a=to_ants(nib.Nifti1Image(intensity[box], frame)),
-            x=to_ants(nib.Nifti1Image(inside[box].astype(np.uint8), frame)),
-            i=[to_ants(image) for image in images],
-            m=f"[{smoothing},1x1x1]",
-            c=f"[{ITERATIONS},0]",
-            priorweight=prior_weight,
-        )
-    for share, image in zip(shares, fitted["probabilityimages"], strict=True):
+    fitted = _fit_classes(
+        to_ants(nib.Nifti1Image(intensity[box], frame)),
+        to_ants(nib.Nifti1Image(inside[box].astype(np.uint8), frame)),
+        [to_ants(image) for image in images],
+        prior_weight,
+        smoothing,
+    )
+    for share, image in zip(shares, fitted, strict=True):
         share[box] = array_of(from_ants(image))
     shares = np.where(inside, shares / np.maximum(shares.sum(axis=0), 1e-6), 0).astype(np.float32)
     _check_shares(shares, inside)
     csf, grey, white = (like(t1w, share) for share in shares)
     return TissueMaps(grey, white, csf)
+
+
+def _fit_classes(intensity: Any, mask: Any, priors: list[Any], prior_weight: float, smoothing: float) -> list[Any]:
+    """Posterior probability of each class, as ANTs images in the order of the priors."""
+    with scratch_folder():
+        try:
+            fitted = ants.atropos(
+                a=intensity,
+                x=mask,
+                i=priors,
+                m=f"[{smoothing},1x1x1]",
+                c=f"[{ITERATIONS},0]",
+                priorweight=prior_weight,
+            )
+        except Exception as error:  # ANTs raises nothing more precise
+            message = (
+                f"Tissue classes could not be fitted ({error}). The scan has no T1 contrast inside the brain mask, or "
+                "the alignment failed; look at the scan."
+            )
+            raise ImageError(message) from error
+    return list(fitted["probabilityimages"])
 
 
 def _normalised_priors(priors: TissueMaps, inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> FloatArray:
