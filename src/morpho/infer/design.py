@@ -148,7 +148,7 @@ def select_sample(people: pd.DataFrame, outcome: str, question: Question) -> Sam
     if head_size.column == outcome:
         head_size = HeadSize("none", f"{outcome} is the outcome itself, so it cannot be its own covariate")
     columns = {"volume_mm3": outcome, question.name: question.focus, **_name_covariates(question, head_size)}
-    _check_present(people, ["group", *columns.values()])
+    _check_present(people, list(dict.fromkeys(["group", *columns.values()])))
     frame = pd.DataFrame({name: people[column].to_numpy() for name, column in columns.items()})
     for name in frame.columns[frame.columns.str.endswith("_dm3")]:
         frame[name] /= MM3_PER_DM3
