@@ -6,7 +6,7 @@ Gives the list of scans to measure, and the functions that name files.
 import os
 import sys
 
-from morpho.atlas import TEMPLATE_SPACE, find_data_file
+from morpho.atlas import TEMPLATE_SPACE, find_data_file, load_atlas
 from morpho.bids import find_scans
 from morpho.config import check_config, drop_removed, validate_config
 from morpho.covariates import standardise_participants
@@ -32,7 +32,7 @@ def project_file(location):
 
 
 def check_inputs():
-    """Check everything that can be checked before hours are spent; give the scans table and the atlas's location."""
+    """Check everything that can be checked before hours are spent; give the scans table."""
     validate_config(config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
     check_config(config)
     labels = read_labels(project_file(config["atlas"]["labels"]))
@@ -43,7 +43,7 @@ def check_inputs():
         families=drop_removed(config)["models"]["families"],
     )
     resolve_rois(rois, labels)
-    project_file(config["atlas"]["image"])
+    load_atlas(config["atlas"]["name"], Path(project_file(config["atlas"]["image"])), labels)
     scans = find_scans(config["bids_dir"], output_dir=config["output_dir"], **config["scans"])
     raw = read_participants(Path(config["bids_dir"], "participants.tsv"))
     if raw is not None:

@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 VOLUME_COLUMNS = ["participant_id", "session_id", "scan", "roi", "hemisphere", "volume_mm3"]
 EXCLUSION_COLUMNS = ["participant_id", "session_id", "scan", "stage", "reason"]
 KEYS = ["participant_id", "session_id", "scan"]
-STAGES = ("scans", "measure", "cohort", "models")
 INPUT_KINDS = {"whole_head": "scan of the whole head", "extracted": "brain extracted before it came to morpho"}
 NO_SCAN = "no T1w scan found"
 NOT_LISTED = "not in participants.tsv: measured, but without group, sex, age, site and severity"
