@@ -13,8 +13,8 @@ configfile: Path(workflow.basedir, "config", "config.yaml")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/preprocess.smk"
-include: "workflow/rules/register.smk"
 include: "workflow/rules/segment.smk"
+include: "workflow/rules/register.smk"
 include: "workflow/rules/parcellate.smk"
 include: "workflow/rules/volumes.smk"
 include: "workflow/rules/cohort.smk"

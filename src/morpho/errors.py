@@ -37,6 +37,14 @@ class BrainMaskError(ImageError):
     """No plausible brain was found in a scan."""
 
 
+class NetworkError(MorphoError):
+    """A trained network is missing or damaged, or was given what it was not made for."""
+
+
+class SegmentationError(MorphoError):
+    """A structure of the brain came out empty or with a size that no brain has."""
+
+
 class RegistrationError(MorphoError):
     """A scan could not be aligned with the template."""
 

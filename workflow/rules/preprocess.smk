@@ -1,4 +1,4 @@
-"""Takes a raw T1w scan, gives the bias-corrected scan and the brain mask."""
+"""Takes a raw T1w scan, gives the scan without shading, the brain mask and coarse shares of tissues."""
 
 
 rule preprocess_t1w:
@@ -9,16 +9,17 @@ rule preprocess_t1w:
         t1w=scan_file("desc-preproc_T1w.nii.gz"),
         sidecar=scan_file("desc-preproc_T1w.json"),
         brain_mask=scan_file("desc-brain_mask.nii.gz"),
+        coarse_shares=temp(scan_file("desc-coarse_probseg.nii.gz")),
     log:
         log_file("preprocess_t1w"),
     benchmark:
         benchmark_file("preprocess_t1w")
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2500 * attempt,
     params:
         brain=config["preprocess"]["brain"],
         margin_mm=config["preprocess"]["margin_mm"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
-        code=source_digest("morpho.measure.preprocess", "morpho.t1w"),
+        code=source_digest("morpho.measure.preprocess", "morpho.t1w", "morpho.networks"),
     script:
         "../scripts/preprocess_t1w.py"

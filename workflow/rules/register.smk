@@ -1,11 +1,13 @@
-"""Takes a preprocessed scan, gives the transforms between it and the template, and a score of the alignment."""
+"""Takes the tissue shares of a scan, gives the transforms between it and the template, and a score of the alignment."""
 
 
 rule register_to_template:
     """Align one scan with the template, affinely and then deformably."""
     input:
-        t1w=rules.preprocess_t1w.output.t1w,
         brain_mask=rules.preprocess_t1w.output.brain_mask,
+        grey_matter=rules.segment_tissue.output.grey_matter,
+        white_matter=rules.segment_tissue.output.white_matter,
+        csf=rules.segment_tissue.output.csf,
     output:
         affine=scan_file(f"{TO_TEMPLATE}_desc-affine_xfm.mat"),
         warp=scan_file(f"{TO_TEMPLATE}_desc-warp_xfm.nii.gz"),

@@ -12,6 +12,8 @@ rule measure_volumes:
         white_matter=rules.segment_tissue.output.white_matter,
         csf=rules.segment_tissue.output.csf,
         regions=rules.label_regions.output.regions,
+        structures=rules.segment_tissue.output.structures,
+        overlap=rules.label_regions.output.sidecar,
         rois=project_file(config["volumes"]["rois"]),
         labels=project_file(config["atlas"]["labels"]),
     output:
@@ -25,6 +27,6 @@ rule measure_volumes:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         min_voxels=config["volumes"]["min_voxels"],
-        code=source_digest("morpho.measure.volumes", "morpho.measure.quality", "morpho.rois"),
+        code=source_digest("morpho.measure.volumes", "morpho.measure.quality", "morpho.rois", "morpho.structures"),
     script:
         "../scripts/measure_volumes.py"

@@ -1,4 +1,4 @@
-"""Adapter of rule `label_regions`: files in, `morpho.measure.parcellate.label_regions`, files out."""
+"""Adapter of rule `label_regions`: files in, `morpho.measure.parcellate`, files out."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -8,9 +8,10 @@ from morpho.derivatives import derivative_sidecar
 from morpho.failures import run_stage
 from morpho.images import load_image, save_image
 from morpho.logs import log_to
-from morpho.measure.parcellate import label_regions
+from morpho.measure.parcellate import label_regions, overlap_with_atlas
 from morpho.measure.register import Transforms, warp_to_scan
 from morpho.rois import read_labels
+from morpho.structures import load_subcortical_atlas, structures_by_label, unstack_structures
 from morpho.tables import write_json
 
 log_to(snakemake.log[0])
@@ -22,10 +23,14 @@ def parcellate() -> None:
     grey_matter = load_image(given.grey_matter)
     transforms = Transforms(**{field.name: given[field.name] for field in fields(Transforms)})
     carried = warp_to_scan(atlas.image, grey_matter, transforms, nearest=True)
-    regions = label_regions(carried, grey_matter, atlas.labels, reach_mm=params.reach_mm)
+    found = structures_by_label(unstack_structures(load_image(given.structures)), atlas.labels)
+    regions = label_regions(carried, grey_matter, found, atlas.labels, reach_mm=params.reach_mm)
     save_image(regions, out.regions, kind="label")
-    sidecar = derivative_sidecar([params.raw], description=f"Regions of {atlas.name}", spatial_reference="orig")
-    write_json(sidecar, out.regions.replace(".nii.gz", ".json"))
+    expected = structures_by_label(load_subcortical_atlas(), atlas.labels)
+    expected = {label: warp_to_scan(map_, grey_matter, transforms, nearest=False) for label, map_ in expected.items()}
+    about = {"spatial_reference": "orig", "StructureOverlap": overlap_with_atlas(found, expected) if found else None}
+    sidecar = derivative_sidecar([params.raw], description=f"Regions of {atlas.name}", **about)
+    write_json(sidecar, out.sidecar)
 
 
 run_stage("parcellate", parcellate, inputs=given, outputs=out, log=snakemake.log[0])

@@ -11,6 +11,7 @@ from morpho.logs import log_to
 from morpho.measure.quality import measure_quality
 from morpho.measure.volumes import measure_totals, measure_volumes
 from morpho.rois import read_labels, read_rois, resolve_rois
+from morpho.structures import structures_by_label, unstack_structures
 
 log_to(snakemake.log[0])
 given, out = snakemake.input, snakemake.output
@@ -19,14 +20,16 @@ MAPS = ["t1w", "brain_mask", "grey_matter", "white_matter", "csf", "regions"]
 
 def measure() -> None:
     t1w, mask, grey, white, csf, regions = (load_image(given[name]) for name in MAPS)
-    kind = json.loads(Path(given.sidecar).read_text(encoding="utf-8"))["InputKind"]
-    alignment = json.loads(Path(given.alignment).read_text(encoding="utf-8"))
-    rois = resolve_rois(read_rois(given.rois), read_labels(given.labels))
-    parts = measure_volumes(grey, regions, rois, min_voxels=snakemake.params.min_voxels)
+    about = [json.loads(Path(given[name]).read_text(encoding="utf-8")) for name in ("sidecar", "alignment", "overlap")]
+    kind, alignment, overlap = about[0]["InputKind"], about[1], about[2]["StructureOverlap"]
+    labels = read_labels(given.labels)
+    found = structures_by_label(unstack_structures(load_image(given.structures)), labels)
+    rois, min_voxels = resolve_rois(read_rois(given.rois), labels), snakemake.params.min_voxels
+    parts = measure_volumes(grey, regions, found, rois, min_voxels=min_voxels)
     tiv = {"has_whole_head": kind == "whole_head", "affine_tiv_mm3": alignment["affine_tiv_mm3"]}
     totals = measure_totals(grey, white, csf, mask, **tiv)
     volumes = pd.concat([parts, totals], ignore_index=True)
-    quality = measure_quality(t1w, mask, grey, white, volumes, alignment).assign(input_kind=kind)
+    quality = measure_quality(t1w, mask, grey, white, volumes, alignment, overlap).assign(input_kind=kind)
     volumes.to_csv(out.volumes, sep="\t", index=False, na_rep="n/a", float_format="%.3f")
     quality.to_csv(out.quality, sep="\t", index=False, na_rep="n/a", float_format="%.6g")
 

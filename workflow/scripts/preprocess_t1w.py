@@ -17,8 +17,9 @@ def preprocess() -> None:
     scan = preprocess_t1w(raw, brain=params.brain, margin_mm=params.margin_mm)
     save_image(scan.t1w, out.t1w, kind="intensity")
     save_image(scan.brain_mask, out.brain_mask, kind="label")
+    save_image(scan.coarse_shares, out.coarse_shares, kind="probability")
     about = {"spatial_reference": "orig", "SkullStripped": scan.input_kind == "extracted", "InputKind": scan.input_kind}
-    text = "T1w divided by its bias field, cropped around the brain; arbitrary units"
+    text = "T1w divided by its bias field, cropped around the brain; white matter is near 1"
     write_json(derivative_sidecar([params.raw], description=text, Repairs=notes, **about), out.sidecar)
     mask = derivative_sidecar([params.raw], description="Brain mask", spatial_reference="orig", Type="Brain")
     write_json(mask, out.brain_mask.replace(".nii.gz", ".json"))

@@ -1,30 +1,25 @@
 """Adapter of rule `segment_tissue`: files in, `morpho.measure.segment.segment_tissue`, files out."""
 
-from dataclasses import fields
-
-from morpho.atlas import load_template
 from morpho.derivatives import derivative_sidecar
 from morpho.failures import run_stage
 from morpho.images import load_image, save_image
 from morpho.logs import log_to
-from morpho.measure.register import Transforms, warp_to_scan
-from morpho.measure.segment import TissueMaps, segment_tissue
+from morpho.measure.segment import segment_tissue
+from morpho.structures import stack_structures
 from morpho.tables import write_json
 
 log_to(snakemake.log[0])
 given, out, params = snakemake.input, snakemake.output, snakemake.params
+SHARES = "Shares of left and right hippocampus, left and right amygdala (in this order)"
 
 
 def segment() -> None:
-    t1w, template = load_image(given.t1w), load_template()
-    transforms = Transforms(**{field.name: given[field.name] for field in fields(Transforms)})
-    names = [field.name for field in fields(TissueMaps)]
-    priors = {name: warp_to_scan(getattr(template, name), t1w, transforms, nearest=False) for name in names}
-    settings = {"prior_weight": params.prior_weight, "smoothing": params.smoothing}
-    tissue = segment_tissue(t1w, load_image(given.brain_mask), TissueMaps(**priors), **settings)
-    for name in names:
-        save_image(getattr(tissue, name), out[name], kind="probability")
-        text = f"Share of {name.replace('_', ' ')} in each voxel"
+    scan = [load_image(given[name]) for name in ("t1w", "brain_mask", "coarse_shares")]
+    found = segment_tissue(*scan, prior_weight=params.prior_weight)
+    maps = vars(found.tissue) | {"structures": stack_structures(found.structures)}
+    for name, image in maps.items():
+        save_image(image, out[name], kind="probability")
+        text = SHARES if name == "structures" else f"Share of {name.replace('_', ' ')} in each voxel"
         sidecar = derivative_sidecar([params.raw], description=text, spatial_reference="orig", Units="0 to 1")
         write_json(sidecar, out[name].replace(".nii.gz", ".json"))
 

@@ -1,7 +1,7 @@
 """Stage 1 of measuring a scan: find the brain, even out the coil's shading, cut away the air.
 
-Takes a clean T1w scan (RAS+, native space), gives the bias-corrected scan and a brain mask on one cropped grid.
-Nothing is resampled: voxels stay where the scanner put them.
+Takes a clean T1w scan (RAS+, native space), gives the scan without shading, a brain mask on one cropped grid and
+coarse shares of what the brain is made of. The scan is not resampled: voxels stay where the scanner put them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-import ants
-import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
@@ -19,12 +17,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from morpho.errors import BrainMaskError
-from morpho.images import FloatArray, array_of, bounding_box, like, mask_of, voxel_volume_mm3
-from morpho.itk import from_ants, to_ants
+from morpho.images import FloatArray, array_of, bounding_box, like, voxel_volume_mm3
+from morpho.measure.bias import estimate_bias_field
+from morpho.measure.head import HeadShares, InputKind, segment_head
+from morpho.measure.sampling import sample_on_grid, sample_on_scan
 
 LOGGER = logging.getLogger(__name__)
-
-InputKind = Literal["whole_head", "extracted"]
 
 MM3_PER_ML = 1000.0
 # A brain with its coverings is under 2.2 l; a head, even one cut at the chin and without face, is well over 2.5 l.
@@ -32,16 +30,22 @@ LARGEST_BRAIN_ML = 2300.0
 SMALLEST_BRAIN_ML = 500.0
 HEAD_THRESHOLD = 0.05  # of the 99th percentile of the signal: above it there is tissue, below it air
 THIN_ATTACHMENT_MM = 4.0  # an extracted brain is opened with a ball of this radius: neck and orbits fall off
-N4_SHRINK_MM = 4.0
-N4_ITERATIONS = (20, 20, 10)
+COARSE_MM = 2.0  # voxels of the network's grid
+HALF = 0.5
+NEAR = 0.05  # a voxel that touches the coarse mask at all
+REACH_BEYOND_BRAIN_MM = 3.0  # signal of an extracted brain further from what the network calls brain is not brain
 
 
 @dataclass(frozen=True)
 class PreprocessedScan:
-    """Bias-corrected scan and brain mask, both of shape (X, Y, Z) on one grid, and what kind of scan it was."""
+    """Scan without shading and brain mask, both of shape (X, Y, Z) on one grid, and what kind of scan it was.
+
+    The signal of white matter is about 1. `head` holds the coarse shares; its grid refers to voxels of the raw scan.
+    """
 
     t1w: Nifti1Image
     brain_mask: Nifti1Image
+    coarse_shares: Nifti1Image
     input_kind: InputKind
 
 
@@ -61,29 +65,27 @@ def preprocess_t1w(
 
     Returns
     -------
-    Scan with the signal divided by the estimated bias field (arbitrary units) and the brain mask, cropped.
+    Scan without shading, scaled so that white matter is near 1, and the brain mask, cropped; the coarse shares, shape
+    (classes, U, V, W) as 4D image (U, V, W, classes) on a 2 mm grid with the axes of the scan.
 
     Raises
     ------
     BrainMaskError
         If the mask found is not the size of a brain.
+    ImageError
+        If the brain has hardly any signal.
 
     Notes
     -----
-    Whole heads: deepbet [1]_. Extracted brains: the largest connected part of the signal, after an opening that
-    removes thin attachments such as neck and orbit tissue. Bias field: N4 [2]_ inside the mask.
+    Whole heads: what the network "head" takes for inside the skull. Extracted brains: the largest connected part of
+    the signal, without what the network does not take for brain and without thin attachments such as neck and orbit
+    tissue. Shading: `morpho.measure.bias`.
 
     ASSUME: the brain mask of a whole head, which includes the fluid around the brain, is the intracranial volume.
-
-    References
-    ----------
-    .. [1] Fisch L et al. deepbet: fast brain extraction of T1-weighted MRI using convolutional neural networks.
-       Comput Biol Med 2024. doi 10.1016/j.compbiomed.2024.108845
-    .. [2] Tustison NJ et al. N4ITK: improved N3 bias correction. IEEE Trans Med Imaging 2010. doi
-       10.1109/TMI.2010.2046908
     """
     kind = detect_input_kind(t1w) if brain == "auto" else brain
-    mask = _extract_brain(t1w) if kind == "whole_head" else _clean_extracted_brain(t1w)
+    head = segment_head(t1w, kind)
+    mask = _find_brain(t1w, head) if kind == "whole_head" else _clean_extracted_brain(t1w, head)
     volume_ml = float(mask.sum()) * voxel_volume_mm3(t1w) / MM3_PER_ML
     LOGGER.info("input kind %s (asked for: %s), brain mask %.0f ml", kind, brain, volume_ml)
     if not SMALLEST_BRAIN_ML <= volume_ml <= LARGEST_BRAIN_ML:
@@ -95,8 +97,12 @@ def preprocess_t1w(
     margin = np.ceil(margin_mm / voxel_sizes(t1w.affine)).astype(int)
     box = bounding_box(mask, margin)
     cropped = t1w.slicer[box]
-    cropped_mask = like(cropped, mask[box].astype(np.uint8))
-    return PreprocessedScan(_correct_bias(cropped, cropped_mask), cropped_mask, kind)
+    return PreprocessedScan(
+        _without_shading(cropped, head, tuple(axis.start for axis in box)),
+        like(cropped, mask[box].astype(np.uint8)),
+        Nifti1Image(np.moveaxis(head.shares, 0, -1), head.grid.affine(t1w.affine)),
+        kind,
+    )
 
 
 def detect_input_kind(t1w: Nifti1Image) -> InputKind:
@@ -119,27 +125,33 @@ def detect_input_kind(t1w: Nifti1Image) -> InputKind:
     return "extracted" if volume_ml <= LARGEST_BRAIN_ML else "whole_head"
 
 
-def _extract_brain(t1w: Nifti1Image) -> NDArray[np.bool_]:
-    """Brain mask of a whole head by deepbet, shape (X, Y, Z)."""
-    # Imported here because torch takes seconds to import and extracted scans need none of it.
-    from deepbet import BrainExtraction
-
-    probability = BrainExtraction(no_gpu=True).run_model(array_of(t1w).copy())
-    return _largest_part(probability > 0.5)
+def _without_shading(cropped: Nifti1Image, head: HeadShares, offset: tuple[int, ...]) -> Nifti1Image:
+    """Scan divided by its bias field and by the signal of white matter; `offset` is where the crop begins (voxels)."""
+    bias = estimate_bias_field(head)
+    field: FloatArray = bias.evaluate(cropped.shape, offset)
+    return like(cropped, (array_of(cropped) / (field * bias.white_matter_signal)).astype(np.float32))
 
 
-def _clean_extracted_brain(t1w: Nifti1Image) -> NDArray[np.bool_]:
-    """Brain mask of an extracted brain, shape (X, Y, Z): signal without thin attachments, holes filled."""
-    support = _largest_part(array_of(t1w) > 0)
-    core = _largest_part(_distance_inside_mm(support, t1w) > THIN_ATTACHMENT_MM)
-    near_core = ndimage.distance_transform_edt(~core, sampling=voxel_sizes(t1w.affine)) <= THIN_ATTACHMENT_MM + 1.0
-    return _largest_part(support & near_core)
+def _find_brain(t1w: Nifti1Image, head: HeadShares) -> NDArray[np.bool_]:
+    """Mask of what lies inside the skull of a whole head, shape (X, Y, Z)."""
+    return _largest_part(sample_on_scan(1 - head.share("outside"), head.grid, t1w.shape) > HALF)
 
 
-def _distance_inside_mm(mask: NDArray[np.bool_], image: Nifti1Image) -> NDArray[np.float64]:
-    """Distance of each voxel of the mask from its border (mm); the edge of the image counts as border."""
-    padded = np.pad(mask, 1)
-    inside = ndimage.distance_transform_edt(padded, sampling=voxel_sizes(image.affine))
+def _clean_extracted_brain(t1w: Nifti1Image, head: HeadShares) -> NDArray[np.bool_]:
+    """Brain mask of an extracted brain, shape (X, Y, Z): signal near the brain, no thin attachments, holes filled."""
+    support = array_of(t1w) > 0
+    coarse = sample_on_grid(support.astype(np.float32), head.grid) > HALF
+    brain = _largest_part(1 - head.share("outside") > HALF)
+    coarse &= ndimage.distance_transform_edt(~brain) * COARSE_MM <= REACH_BEYOND_BRAIN_MM
+    core = _largest_part(_distance_inside_mm(coarse) > THIN_ATTACHMENT_MM)
+    near_core = ndimage.distance_transform_edt(~core) * COARSE_MM <= THIN_ATTACHMENT_MM + COARSE_MM
+    near = sample_on_scan((near_core & coarse).astype(np.float32), head.grid, t1w.shape) > NEAR
+    return _largest_part(support & near)
+
+
+def _distance_inside_mm(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each voxel of a coarse mask from its border (mm); the edge of the image counts as border."""
+    inside = ndimage.distance_transform_edt(np.pad(mask, 1)) * COARSE_MM
     return np.asarray(inside)[1:-1, 1:-1, 1:-1]
 
 
@@ -158,20 +170,3 @@ def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     return np.asarray(ndimage.binary_fill_holes(parts == sizes.argmax()))
-
-
-def _correct_bias(t1w: Nifti1Image, brain_mask: Nifti1Image) -> Nifti1Image:
-    """Divide the scan by the bias field that N4 finds inside the brain; the field is scaled to mean 1 there."""
-    shrink = max(1, round(N4_SHRINK_MM / float(voxel_sizes(t1w.affine).mean())))
-    field_image = ants.n4_bias_field_correction(
-        to_ants(t1w),
-        mask=to_ants(brain_mask),
-        shrink_factor=shrink,
-        convergence={"iters": list(N4_ITERATIONS), "tol": 1e-6},
-        return_bias_field=True,
-    )
-    field: FloatArray = array_of(from_ants(field_image))
-    inside = mask_of(brain_mask)
-    field = np.maximum(field / field[inside].mean(), np.float32(0.1))
-    LOGGER.info("bias field inside the brain: %.2f to %.2f", field[inside].min(), field[inside].max())
-    return nib.Nifti1Image((array_of(t1w) / field).astype(np.float32), t1w.affine)

@@ -42,8 +42,14 @@ METRICS: dict[str, dict[str, str]] = {
     "mask_parts": {"Description": "Connected parts of the brain mask (1 is right)", "Units": "count"},
     "edge_contact_voxels": {"Description": "Mask voxels on the border of the image", "Units": "count"},
     "registration_correlation": {
-        "Description": "Pearson correlation of template and aligned scan inside the template's brain",
+        "Description": "Pearson correlation of template and aligned scan, as images of their tissues, inside the "
+        "template's brain",
         "Units": "r",
+    },
+    "structure_overlap": {
+        "Description": "Smallest Dice of left and right hippocampus and amygdala, as the network finds them, with "
+        "where the aligned atlas expects them; missing if the atlas labels neither",
+        "Units": "ratio",
     },
     "jacobian_low": {
         "Description": "1st percentile of local volume change of the deformable alignment",
@@ -74,6 +80,7 @@ def measure_quality(
     white_matter: Nifti1Image,
     volumes: pd.DataFrame,
     alignment: Mapping[str, Any],
+    structure_overlap: float | None,
 ) -> pd.DataFrame:
     """Measure the quality of one scan.
 
@@ -85,6 +92,8 @@ def measure_quality(
         Table of `measure_volumes` and `measure_totals` together.
     alignment
         Keys correlation, jacobian_low, jacobian_high.
+    structure_overlap
+        Dice of hippocampus and amygdala with where the atlas expects them; None if the atlas has neither.
 
     Returns
     -------
@@ -109,6 +118,7 @@ def measure_quality(
         "mask_parts": int(ndimage.label(mask)[1]),
         "edge_contact_voxels": _count_edge_voxels(mask),
         "registration_correlation": alignment["correlation"],
+        "structure_overlap": np.nan if structure_overlap is None else structure_overlap,
         "jacobian_low": alignment["jacobian_low"],
         "jacobian_high": alignment["jacobian_high"],
         "asymmetry_percent": _largest_asymmetry_percent(volumes),
@@ -121,6 +131,7 @@ def flag_scans(
     metrics: pd.DataFrame,
     *,
     min_registration_correlation: float,
+    min_structure_overlap: float,
     brain_volume_range_ml: tuple[float, float],
     outlier_mads: float,
 ) -> pd.DataFrame:
@@ -132,6 +143,8 @@ def flag_scans(
         One row per scan: scan and the columns of `METRICS`.
     min_registration_correlation
         A lower correlation with the template is a hard flag.
+    min_structure_overlap
+        A lower overlap of hippocampus and amygdala with the atlas is a hard flag.
     brain_volume_range_ml
         A brain mask outside this range is a hard flag.
     outlier_mads
@@ -145,6 +158,7 @@ def flag_scans(
     hard = pd.DataFrame(
         {
             "low_registration_correlation": ~(metrics["registration_correlation"] >= min_registration_correlation),
+            "low_structure_overlap": metrics["structure_overlap"] < min_structure_overlap,
             "implausible_brain_volume": ~metrics["brain_mask_volume_ml"].between(low, high),
             "brain_touches_image_edge": metrics["edge_contact_voxels"] > 0,
         }

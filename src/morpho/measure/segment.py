@@ -1,31 +1,34 @@
-"""Stage 3 of measuring a scan: how much of each voxel is grey matter, white matter and fluid.
+"""Stage 2 of measuring a scan: how much of each voxel is grey matter, white matter, fluid, hippocampus and amygdala.
 
-Takes the preprocessed scan, its brain mask and the template's tissue maps carried to the scan, gives three
-probability maps that sum to one inside the brain.
+Takes the preprocessed scan, its brain mask and the coarse shares, gives maps of shares in native space.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import ants
-import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
+from numpy.typing import NDArray
 
-from morpho.errors import ImageError
-from morpho.images import FloatArray, array_of, bounding_box, check_same_grid, like, mask_of
-from morpho.itk import from_ants, scratch_folder, to_ants
+from morpho.errors import ImageError, SegmentationError
+from morpho.images import FloatArray, array_of, bounding_box, check_same_grid, like, mask_of, voxel_volume_mm3
+from morpho.measure.medial_temporal import locate_medial_temporal_lobes, segment_medial_temporal_lobes
+from morpho.measure.mixture import fit_tissue_signals, tissue_shares
+from morpho.measure.sampling import AlignedGrid, sample_on_scan
+from morpho.networks import load_network
 
 LOGGER = logging.getLogger(__name__)
 
-ITERATIONS = 5
-PRIOR_FLOOR = 0.01  # a tissue is never ruled out by the template alone
 LEAST_TISSUE_SHARE = 0.02
-BRIGHTEST_PERCENTILE = 99.8  # vessels brighter than this say nothing about tissue
+MM3_PER_ML = 1000.0
+# Sizes that no brain has (adults: hippocampus 2 to 5.5 ml, amygdala 0.7 to 2.7 ml by FreeSurfer's definitions).
+PLAUSIBLE_ML = {"hippocampus": (1.0, 8.0), "amygdala": (0.2, 4.0)}
+# What the cerebellum is made of; its layers are too thin for a coarse share.
+CEREBELLUM = {"fluid": 0.1, "grey": 0.65, "white": 0.25}
 
 
 @dataclass(frozen=True)
@@ -37,107 +40,125 @@ class TissueMaps:
     csf: Nifti1Image
 
 
+@dataclass(frozen=True)
+class Segmentation:
+    """Tissue maps, and the share of each (structure, side) that a network measures, on the same grid."""
+
+    tissue: TissueMaps
+    structures: Mapping[tuple[str, str], Nifti1Image]
+
+
 def segment_tissue(
-    t1w: Nifti1Image, brain_mask: Nifti1Image, priors: TissueMaps, *, prior_weight: float, smoothing: float
-) -> TissueMaps:
-    """Estimate tissue probabilities of one scan.
+    t1w: Nifti1Image, brain_mask: Nifti1Image, coarse_shares: Nifti1Image, *, prior_weight: float
+) -> Segmentation:
+    """Segment tissues, hippocampus and amygdala of one scan.
 
     Parameters
     ----------
     t1w : shape (X, Y, Z)
-        Bias-corrected scan.
+        Scan without shading, white matter near 1.
     brain_mask : shape (X, Y, Z)
         Brain mask on the same grid.
-    priors
-        The template's tissue maps, carried to the same grid.
+    coarse_shares : shape (U, V, W, classes)
+        Shares on a 2 mm grid with the axes of the scan, as made by stage 1.
     prior_weight
-        Weight of the priors against the intensities, 0 to 1.
-    smoothing
-        Strength of the Markov random field.
+        Weight of the coarse shares against the signal, 0 to 1.
 
     Returns
     -------
-    Tissue maps that sum to 1 in each voxel of the mask.
+    Tissue maps that sum to 1 in each voxel of the mask. Hippocampus and amygdala are grey matter whatever their signal.
 
     Raises
     ------
     GridMismatchError
-        If the images do not share one grid.
+        If scan and mask do not share one grid.
     ImageError
-        If a tissue comes out (nearly) empty.
-
-    Notes
-    -----
-    Gaussian mixture with spatial priors and a Markov random field (Atropos [1]_). The classes start from the priors:
-    started from k-means they swap on real scans.
-
-    ASSUME: the posterior probability of a tissue is its share of the voxel.
-
-    References
-    ----------
-    .. [1] Avants BB et al. An open source multivariate framework for n-tissue segmentation. Neuroinformatics 2011.
-       doi 10.1007/s12021-011-9109-y
+        If a tissue comes out (nearly) empty, or the scan does not have the contrast of T1w.
+    SegmentationError
+        If hippocampus or amygdala have a size that no brain has.
     """
-    check_same_grid(t1w, brain_mask, priors.grey_matter, priors.white_matter, priors.csf)
+    check_same_grid(t1w, brain_mask)
     inside = mask_of(brain_mask)
-    box = bounding_box(inside, np.array([2, 2, 2]))
-    # ANTs compares origins to 1e-6 mm after a round trip through files; a plain frame at the origin is exact.
-    frame = np.diag([*voxel_sizes(t1w.affine), 1.0])
-    intensity = np.clip(array_of(t1w), 0, np.percentile(array_of(t1w)[inside], BRIGHTEST_PERCENTILE))
-    images = [nib.Nifti1Image(prior[box], frame) for prior in _normalised_priors(priors, inside)]
-    shares = np.zeros((3, *inside.shape), dtype=np.float32)
-    fitted = _fit_classes(
-        to_ants(nib.Nifti1Image(intensity[box], frame)),
-        to_ants(nib.Nifti1Image(inside[box].astype(np.uint8), frame)),
-        [to_ants(image) for image in images],
-        prior_weight,
-        smoothing,
-    )
-    for share, image in zip(shares, fitted, strict=True):
-        share[box] = array_of(from_ants(image))
-    shares = np.where(inside, shares / np.maximum(shares.sum(axis=0), 1e-6), 0).astype(np.float32)
-    _check_shares(shares, inside)
-    csf, grey, white = (like(t1w, share) for share in shares)
-    return TissueMaps(grey, white, csf)
+    shares = np.moveaxis(np.asarray(coarse_shares.dataobj, dtype=np.float32), -1, 0)
+    coarse = dict(zip(load_network("head").classes, shares, strict=True))
+    grid = _grid_of(coarse_shares, t1w)
+    centres = locate_medial_temporal_lobes(coarse["hippocampus_amygdala"], grid)
+    structures = segment_medial_temporal_lobes(t1w, centres)
+    structures = {name: np.where(inside, share, 0) for name, share in structures.items()}
+    _check_sizes(structures, t1w)
+    tissue = _segment_tissues(array_of(t1w), inside, coarse, grid, prior_weight)
+    _settle(tissue, structures)
+    _check_shares(tissue[:, inside].mean(axis=1))
+    fluid, grey, white = (like(t1w, share) for share in tissue)
+    return Segmentation(TissueMaps(grey, white, fluid), {name: like(t1w, share) for name, share in structures.items()})
 
 
-def _fit_classes(intensity: Any, mask: Any, priors: list[Any], prior_weight: float, smoothing: float) -> list[Any]:
-    """Posterior probability of each class, as ANTs images in the order of the priors."""
-    with scratch_folder():
-        try:
-            fitted = ants.atropos(
-                a=intensity,
-                x=mask,
-                i=priors,
-                m=f"[{smoothing},1x1x1]",
-                c=f"[{ITERATIONS},0]",
-                priorweight=prior_weight,
-            )
-        except Exception as error:  # ANTs raises nothing more precise
-            message = (
-                f"Tissue classes could not be fitted ({error}). The scan has no T1 contrast inside the brain mask, or "
-                "the alignment failed; look at the scan."
-            )
-            raise ImageError(message) from error
-    return list(fitted["probabilityimages"])
+def _grid_of(coarse: Nifti1Image, t1w: Nifti1Image) -> AlignedGrid:
+    """Grid of the coarse shares in voxels of the scan."""
+    to_scan = np.linalg.inv(t1w.affine) @ coarse.affine
+    first, second, third = coarse.shape[:3]
+    return AlignedGrid((first, second, third), to_scan[:3, 3], voxel_sizes(coarse.affine) / voxel_sizes(t1w.affine))
 
 
-def _normalised_priors(priors: TissueMaps, inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> FloatArray:
-    """Priors in the order CSF, GM, WM (dark to bright), shape (3, X, Y, Z), each at least the floor, summing to 1."""
-    stacked = np.stack([array_of(image) for image in (priors.csf, priors.grey_matter, priors.white_matter)])
-    # Where the brain reaches beyond the template's, the fluid around the brain is all that the prior expects.
-    stacked[0] += np.clip(1 - stacked.sum(axis=0), 0, 1)
-    stacked = np.clip(stacked, PRIOR_FLOOR, 1)
-    return np.where(inside, stacked / stacked.sum(axis=0), 0).astype(np.float32)
+def _segment_tissues(
+    signal: FloatArray,
+    inside: NDArray[np.bool_],
+    coarse: Mapping[str, FloatArray],
+    grid: AlignedGrid,
+    prior_weight: float,
+) -> FloatArray:
+    """Shares of fluid, grey and white matter, shape (3, X, Y, Z), zero outside the mask."""
+    expected = [
+        coarse["fluid"] + coarse["outside"] + CEREBELLUM["fluid"] * coarse["cerebellum"],
+        coarse["cortex"] + coarse["hippocampus_amygdala"] + CEREBELLUM["grey"] * coarse["cerebellum"],
+        coarse["deep_grey_matter"],
+        coarse["white_matter"] + coarse["brain_stem"] + CEREBELLUM["white"] * coarse["cerebellum"],
+    ]
+    box = bounding_box(inside, np.zeros(3, dtype=int))
+    part = AlignedGrid(grid.shape, grid.start - [axis.start for axis in box], grid.step)
+    within = inside[box]
+    prior = np.stack([sample_on_scan(np.asarray(share), part, within.shape)[within] for share in expected])
+    values = signal[inside]
+    signals = fit_tissue_signals(values, prior, prior_weight=prior_weight)
+    shares = tissue_shares(values, prior, signals, prior_weight=prior_weight)
+    tissue = np.zeros((3, *inside.shape), dtype=np.float32)
+    for number, share in enumerate((shares[0], shares[1] + shares[2], shares[3])):
+        tissue[number][inside] = share
+    return tissue
 
 
-def _check_shares(shares: FloatArray, inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> None:
-    """Refuse a segmentation in which a tissue is nearly absent."""
-    fractions = shares[:, inside].mean(axis=1)
+def _settle(tissue: FloatArray, structures: Mapping[tuple[str, str], FloatArray]) -> None:
+    """Make hippocampus and amygdala grey matter, in place; the other tissues share the rest of a voxel."""
+    certain = np.clip(np.sum(list(structures.values()), axis=0), 0, 1)
+    touched = certain > 0
+    part = tissue[:, touched] * (1 - certain[touched])
+    part[1] += certain[touched] * (tissue[:, touched].sum(axis=0) > 0)
+    tissue[:, touched] = part
+
+
+def _check_sizes(structures: Mapping[tuple[str, str], FloatArray], t1w: Nifti1Image) -> None:
+    """Refuse structures of a size that no brain has, naming all of them."""
+    volumes_ml = {
+        name: float(share.sum(dtype=np.float64)) * voxel_volume_mm3(t1w) / MM3_PER_ML
+        for name, share in structures.items()
+    }
+    LOGGER.info("volumes (ml): %s", {" ".join(name): round(volume, 2) for name, volume in volumes_ml.items()})
+    wrong = [
+        f"{structure} {side} has {volume:.2f} ml ({PLAUSIBLE_ML[structure][0]} to {PLAUSIBLE_ML[structure][1]})"
+        for (structure, side), volume in volumes_ml.items()
+        if not PLAUSIBLE_ML[structure][0] <= volume <= PLAUSIBLE_ML[structure][1]
+    ]
+    if wrong:
+        message = f"Sizes that no brain has: {', '.join(wrong)}. Look at the scan and its brain mask."
+        raise SegmentationError(message)
+
+
+def _check_shares(fractions: NDArray[np.float32]) -> None:
+    """Refuse a segmentation in which a tissue is nearly absent; `fractions` of fluid, grey and white matter."""
     LOGGER.info("share of the brain mask: CSF %.3f, GM %.3f, WM %.3f", *fractions)
     if fractions.min() < LEAST_TISSUE_SHARE:
         message = (
             f"CSF, grey and white matter make up {np.round(fractions, 3).tolist()} of the brain; each should have at "
-            f"least {LEAST_TISSUE_SHARE}. The scan has no T1 contrast, or the alignment failed."
+            f"least {LEAST_TISSUE_SHARE}. The scan has no T1 contrast, or the brain mask is wrong."
         )
         raise ImageError(message)

@@ -1,9 +1,12 @@
 """Stage 5 of measuring a scan: regional and total volumes in mm3.
 
-Takes tissue maps and region labels in native space, gives one table per scan. No resampling is done.
+Takes tissue maps, region labels and the shares of structures that a network found, all in native space, gives one table
+per scan. No resampling is done.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,12 +19,18 @@ COLUMNS = ["roi", "hemisphere", "n_voxels", "volume_mm3"]
 
 
 def measure_volumes(
-    grey_matter: Nifti1Image, regions: Nifti1Image, rois: pd.DataFrame, *, min_voxels: int
+    grey_matter: Nifti1Image,
+    regions: Nifti1Image,
+    structures: Mapping[int, Nifti1Image],
+    rois: pd.DataFrame,
+    *,
+    min_voxels: int,
 ) -> pd.DataFrame:
     """Measure the grey-matter volume of each region of one scan.
 
     A region's volume is the sum of grey-matter shares over its voxels times the volume of a voxel, so that boundary
-    voxels count for their part. Both images must lie on one grid.
+    voxels count for their part. A structure that was found in the scan itself is the sum of its own shares, and no
+    region beside it counts them. All images must lie on one grid.
 
     Parameters
     ----------
@@ -29,6 +38,8 @@ def measure_volumes(
         Share of grey matter, 0 to 1, in T1w space.
     regions : shape (X, Y, Z)
         Region label of each voxel (integer, 0 is none), in T1w space.
+    structures
+        Label of each structure that was found in the scan itself -> its share, 0 to 1, in T1w space.
     rois
         Columns ``roi``, ``hemisphere`` ("L" or "R"), ``label_indices`` (list of labels).
     min_voxels
@@ -65,14 +76,21 @@ def measure_volumes(
     >>> grey = nib.Nifti1Image(np.array([[[1.0, 0.5, 1.0]]], dtype=np.float32), grid)
     >>> regions = nib.Nifti1Image(np.array([[[1, 1, 2]]], dtype=np.int16), grid)
     >>> rois = pd.DataFrame({"roi": "amygdala", "hemisphere": ["L", "R"], "label_indices": [[1], [2]]})
-    >>> measure_volumes(grey, regions, rois, min_voxels=1)["volume_mm3"].tolist()
+    >>> measure_volumes(grey, regions, {}, rois, min_voxels=1)["volume_mm3"].tolist()
     [12.0, 8.0, 10.0]
     """
-    check_same_grid(grey_matter, regions)
+    check_same_grid(grey_matter, regions, *structures.values())
     labels = labels_of(regions).ravel()
+    shares = {label: array_of(image).ravel().astype(np.float64) for label, image in structures.items()}
+    grey = array_of(grey_matter).ravel().astype(np.float64)
+    if shares:
+        grey = np.maximum(grey - np.sum(list(shares.values()), axis=0), 0)
     n_labels = max(int(labels.max()), max(max(indices) for indices in rois["label_indices"])) + 1
     n_voxels = np.bincount(labels, minlength=n_labels)
-    grey_sum = np.bincount(labels, weights=array_of(grey_matter).ravel().astype(np.float64), minlength=n_labels)
+    grey_sum = np.bincount(labels, weights=grey, minlength=n_labels)
+    for label, share in shares.items():
+        if label < n_labels:
+            grey_sum[label] = share.sum()
     sides = pd.DataFrame(
         {
             "roi": rois["roi"].to_numpy(),
