@@ -4,16 +4,11 @@
 #   CORES=8               jobs at a time
 #   WORKERS=0             test processes; 0 runs the tests in one process, for a debugger
 #   MARK=                 which tests: a pytest marker expression; empty runs the slow ones too
-#   TORCH=...             what pip installs where Python has no torch yet. On Linux the plain package brings CUDA
-#                         libraries of several GB. To do without them name a CPU wheel, TORCH=path/to/torch-...+cpu-....whl,
-#                         or an index that has one, TORCH="torch==2.13.0 --index-url URL"
 
 PYTHON ?= python3
 CORES ?= 2
 WORKERS ?= $(CORES)
 MARK ?= not slow
-TORCH_VERSION := 2.13.0
-TORCH ?= torch==$(TORCH_VERSION)
 UV ?= uv
 
 BIN := .venv/bin
@@ -54,41 +49,33 @@ check: .venv/.ready           ## what CI runs: format, lint, imports, types, spe
 	$(BIN)/codespell
 	$(MAKE) test
 
-# The lock holds exact versions and hashes for Python 3.11 and newer on Linux and macOS, and no address. torch is left
-# out: which build is right depends on the machine. Its dependencies are named here, so that they are locked; what else
-# it brings are Linux libraries, which the resolver does not see because torch is restricted to macOS for it.
+# The lock holds exact versions and hashes for Python 3.11 and newer on Linux and macOS, and no address: what morpho
+# needs to run, to be developed and (hatchling, editables) to be installed. What only training needs is not in it.
 lock:                         ## refresh requirements.lock (needs uv)
 	@command -v $(UV) >/dev/null || { echo "uv is needed (pip install uv), or name it: make lock UV=path/to/uv"; exit 2; }
-	printf '%s\n' hatchling editables filelock fsspec jinja2 networkx setuptools sympy typing-extensions > .lock-extra.in
-	echo "torch==$(TORCH_VERSION) ; sys_platform == 'darwin'" > .lock-override.in
-	$(UV) pip compile pyproject.toml .lock-extra.in --override .lock-override.in --all-extras --upgrade \
+	printf '%s\n' hatchling editables | $(UV) pip compile pyproject.toml - --extra dev --upgrade \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--no-emit-package torch --quiet --output-file requirements.lock
-	rm -f .lock-extra.in .lock-override.in
+		--quiet --output-file requirements.lock
 
 clean:                        ## remove .venv, caches and the demo's results; other results stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis results/demo
-	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests workflow training benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:                         ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-# The lock is complete, so nothing is resolved here (--no-deps; pip would otherwise ask for a hash of torch). A torch
-# that $(PYTHON) has already serves: then .venv sees the packages of $(PYTHON), and its own come first. torch is always
-# installed by pip, never by uv, so that the index and the links of pip's own configuration count.
+# The lock is complete, so nothing is resolved here (--no-deps).
 .venv/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "morpho needs Python 3.11 or newer, and $(PYTHON) is not. Name one that is: make PYTHON=python3.12 ..."; exit 2; }
 	@echo "Setting up .venv with $$($(PYTHON) --version); the first time this takes some minutes"
-	@set -e; site=; if $(PYTHON) -c 'import torch' 2>/dev/null; then site=--system-site-packages; fi; \
-	if command -v $(UV) >/dev/null; then \
-		$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $$site .venv; \
+	@set -e; if command -v $(UV) >/dev/null; then \
+		$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv; \
 		$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock; \
 	else \
-		$(PYTHON) -m venv $$site .venv || { \
+		$(PYTHON) -m venv .venv || { \
 			echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 2; }; \
 		$(PIP) install --no-deps --require-hashes -r requirements.lock; \
 	fi
-	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) install $(TORCH)
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

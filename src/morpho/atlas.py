@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from morpho.errors import AtlasError
 from morpho.images import array_of, labels_of, load_image
+from morpho.structures import redraw_structures
 
 TEMPLATE_SPACE = "MNI152NLin2009aSym"
 TEMPLATE_FILES = {
@@ -124,7 +125,8 @@ def load_atlas(name: str, image: Path, labels: pd.DataFrame) -> Atlas:
     """Load a label image, carve the split labels out of it and check it against its table.
 
     A row of `labels` with `split_of` and `max_z_mm` is the part of label `split_of` (same hemisphere) that lies below
-    that height in template space; its voxels get the row's own index.
+    that height in template space; its voxels get the row's own index. Hippocampus and amygdala, if the table has them,
+    are those of the subcortical atlas.
 
     Parameters
     ----------
@@ -146,7 +148,8 @@ def load_atlas(name: str, image: Path, labels: pd.DataFrame) -> Atlas:
             _carve_split(data, loaded.affine, labels, row)
     _check_labels(data, labels, image.name)
     _check_sides(data, loaded.affine, labels, image.name)
-    return Atlas(name, nib.Nifti1Image(data.astype(np.int16), loaded.affine), labels)
+    image_in_template = nib.Nifti1Image(data.astype(np.int16), loaded.affine)
+    return Atlas(name, redraw_structures(image_in_template, labels), labels)
 
 
 def _carve_split(

@@ -86,6 +86,9 @@ def redraw_structures(atlas: Nifti1Image, labels: pd.DataFrame) -> Nifti1Image:
         Its table.
     """
     data = np.asarray(atlas.dataobj).astype(np.int16)
+    index = labels.set_index(["name", "hemisphere"])["index"]
+    if not any(name in index for name in STRUCTURES):
+        return atlas
     shares = structures_by_label(load_subcortical_atlas(), labels)
     data[np.isin(data, list(shares))] = 0
     for label, share in shares.items():

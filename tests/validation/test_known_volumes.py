@@ -19,13 +19,14 @@ from scipy.spatial.transform import Rotation
 
 from morpho.atlas import Atlas, Template
 from morpho.images import array_of, voxel_volume_mm3
-from morpho.measure.parcellate import label_regions
+from morpho.measure.parcellate import label_regions, overlap_with_atlas
 from morpho.measure.preprocess import PreprocessedScan, preprocess_t1w
-from morpho.measure.register import Alignment, register_to_template, warp_to_scan
+from morpho.measure.register import Alignment, TissueImages, register_to_template, warp_to_scan
 from morpho.measure.segment import TissueMaps, segment_tissue
 from morpho.measure.volumes import measure_totals, measure_volumes
 from morpho.phantom import Person, Phantom, Scanner, simulate_head
 from morpho.phantom_maps import HeadMaps
+from morpho.structures import load_subcortical_atlas, structures_by_label
 from morpho.t1w import load_t1w
 
 Array = NDArray[np.float64]
@@ -64,7 +65,7 @@ def two_balls(voxel_size_mm: tuple[float, float, float]) -> tuple[Nifti1Image, N
 
 
 def measured(grey: Nifti1Image, labels: Nifti1Image) -> dict[str, float]:
-    table = measure_volumes(grey, labels, ROIS, min_voxels=1)
+    table = measure_volumes(grey, labels, {}, ROIS, min_voxels=1)
     return dict(zip(table["hemisphere"], table["volume_mm3"], strict=True))
 
 
@@ -93,7 +94,7 @@ def test_box_with_half_filled_faces() -> None:
     affine = np.diag([1.5, 2.0, 3.0, 1.0])
     labels = nib.Nifti1Image((share > 0).astype(np.int16), affine)
     rois = pd.DataFrame({"roi": ["box"], "hemisphere": ["L"], "label_indices": [[1]]})
-    table = measure_volumes(nib.Nifti1Image(share, affine), labels, rois, min_voxels=1)
+    table = measure_volumes(nib.Nifti1Image(share, affine), labels, {}, rois, min_voxels=1)
     assert table["volume_mm3"].iloc[0] == 5.5 * 4 * 2 * 9
     assert table["n_voxels"].iloc[0] == 48
 
@@ -137,6 +138,7 @@ class Measured:
     scan: PreprocessedScan
     alignment: Alignment
     tissue: TissueMaps
+    overlap: float
     volumes: pd.DataFrame
 
     def mm3(self, roi: str, hemisphere: str) -> float:
@@ -154,15 +156,20 @@ def chain(
         folder = tmp_path_factory.mktemp("scan")
         image.to_filename(folder / "t1w.nii.gz")
         scan = preprocess_t1w(load_t1w(folder / "t1w.nii.gz")[0], brain="auto", margin_mm=12)
-        brains = (scan.t1w, scan.brain_mask, template.t1w, template.brain_mask)
-        files, alignment = register_to_template(*brains, resolution_mm=3, iterations=(40, 20, 5), folder=folder)
-        priors = [
-            warp_to_scan(getattr(template, field.name), scan.t1w, files, nearest=False) for field in fields(TissueMaps)
-        ]
-        tissue = segment_tissue(scan.t1w, scan.brain_mask, TissueMaps(*priors), prior_weight=0.25, smoothing=0.1)
+        found = segment_tissue(scan.t1w, scan.brain_mask, scan.coarse_shares, prior_weight=1.0)
+        tissue, structures = found.tissue, structures_by_label(found.structures, atlas.labels)
+        maps = TissueImages(scan.brain_mask, **vars(tissue))
+        reference = TissueImages(**{field.name: getattr(template, field.name) for field in fields(TissueImages)})
+        files, alignment = register_to_template(
+            maps, reference, resolution_mm=3, iterations=(40, 20, 5), folder=folder
+        )
         carried = warp_to_scan(atlas.image, scan.t1w, files, nearest=True)
-        regions = label_regions(carried, tissue.grey_matter, atlas.labels, reach_mm=3.0)
-        parts = measure_volumes(tissue.grey_matter, regions, rois, min_voxels=5)
+        regions = label_regions(carried, tissue.grey_matter, structures, atlas.labels, reach_mm=3.0)
+        expected = {
+            label: warp_to_scan(share, scan.t1w, files, nearest=False)
+            for label, share in structures_by_label(load_subcortical_atlas(), atlas.labels).items()
+        }
+        parts = measure_volumes(tissue.grey_matter, regions, structures, rois, min_voxels=5)
         totals = measure_totals(
             tissue.grey_matter,
             tissue.white_matter,
@@ -171,7 +178,8 @@ def chain(
             has_whole_head=scan.input_kind == "whole_head",
             affine_tiv_mm3=alignment.affine_tiv_mm3,
         )
-        return Measured(scan, alignment, tissue, pd.concat([parts, totals], ignore_index=True))
+        overlap = overlap_with_atlas(structures, expected)
+        return Measured(scan, alignment, tissue, overlap, pd.concat([parts, totals], ignore_index=True))
 
     return measure
 

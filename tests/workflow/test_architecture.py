@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = sorted((ROOT / "src/morpho").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 RULE_FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
+WEIGHTS = ROOT / "src/morpho/weights"
 
 LONGEST_SCRIPT = 25
 LONGEST_BODY = 40
@@ -262,10 +263,21 @@ def test_docstrings_name_parameters_that_exist() -> None:
 def test_data_readme_has_the_checksums_of_the_installed_files() -> None:
     packages = Path(nilearn.__file__).parents[1]
     rows = CHECKSUM.findall((ROOT / "data/README.md").read_text(encoding="utf-8"))
-    assert len(rows) >= len(["t1w", "grey matter", "white matter", "atlas", "labels", "network", "network of the box"])
+    assert len(rows) >= len(["t1w", "grey matter", "white matter", "atlas", "labels"])
     assert {name: hashlib.sha256((packages / name).read_bytes()).hexdigest() for _, name in rows} == {
         name: digest for digest, name in rows
     }
+
+
+def test_shipped_weights_are_described_and_have_the_recorded_checksums() -> None:
+    described = (ROOT / "data/README.md").read_text(encoding="utf-8")
+    silent = [path.name for path in WEIGHTS.iterdir() if f"`{path.name}`" not in described]
+    assert_none(silent, "files that data/README.md does not describe:")
+    records = "".join(path.read_text(encoding="utf-8") for path in WEIGHTS.glob("*.json"))
+    weights = [path for path in WEIGHTS.iterdir() if path.suffix in {".onnx", ".gz"}]
+    changed = [path.name for path in weights if hashlib.sha256(path.read_bytes()).hexdigest() not in records]
+    assert weights
+    assert_none(changed, "files whose SHA-256 is in no JSON file beside them:")
 
 
 def test_the_lock_has_hashes_and_no_address() -> None:
@@ -275,4 +287,4 @@ def test_the_lock_has_hashes_and_no_address() -> None:
         r"^([\w.-]+)==\S+(?: ; [^\\\n]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.M
     )
     assert len(requirements) == len(re.findall(r"^\S", lock, re.MULTILINE))
-    assert "torch" not in {name for name, _ in requirements}
+    assert not {name for name, _ in requirements} & {"torch", "onnx"}, "what only training needs stays out"

@@ -6,7 +6,7 @@ Gives the list of scans to measure, and the functions that name files.
 import os
 import sys
 
-from morpho.atlas import TEMPLATE_SPACE, find_data_file, load_atlas
+from morpho.atlas import TEMPLATE_SPACE, file_sha256, find_data_file, load_atlas
 from morpho.bids import find_scans
 from morpho.config import check_config, drop_removed, validate_config
 from morpho.covariates import standardise_participants
@@ -73,6 +73,11 @@ wildcard_constraints:
 def scan_file(suffix):
     """Template of the path of one scan's derivative."""
     return f"{OUT}/{derivative_path('{folder}', '{scan}', suffix)}"
+
+
+def weights_sha256(name):
+    """What a shipped network or atlas is: if it changes, what was made with it is made again."""
+    return file_sha256(find_data_file(f"morpho:weights/{name}.json"))
 
 
 def every_scan(template):

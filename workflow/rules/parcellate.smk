@@ -24,6 +24,7 @@ rule label_regions:
         atlas_name=config["atlas"]["name"],
         reach_mm=config["parcellate"]["reach_mm"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        weights=weights_sha256("subcortical_atlas"),
         code=source_digest("morpho.measure.parcellate", "morpho.measure.register", "morpho.atlas", "morpho.structures"),
     script:
         "../scripts/label_regions.py"

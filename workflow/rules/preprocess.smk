@@ -20,6 +20,7 @@ rule preprocess_t1w:
         brain=config["preprocess"]["brain"],
         margin_mm=config["preprocess"]["margin_mm"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        weights=weights_sha256("networks"),
         code=source_digest("morpho.measure.preprocess", "morpho.t1w", "morpho.networks"),
     script:
         "../scripts/preprocess_t1w.py"

@@ -21,6 +21,7 @@ rule segment_tissue:
     params:
         prior_weight=config["segment"]["prior_weight"],
         raw=lambda wildcards: CHOSEN.loc[wildcards.scan, "path"],
+        weights=weights_sha256("networks"),
         code=source_digest("morpho.measure.segment", "morpho.structures", "morpho.networks"),
     script:
         "../scripts/segment_tissue.py"

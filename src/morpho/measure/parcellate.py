@@ -14,8 +14,9 @@ import pandas as pd
 from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
-from morpho.images import array_of, check_same_grid, labels_of, like
+from morpho.images import array_of, bounding_box, check_same_grid, labels_of, like
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,13 +71,36 @@ def label_regions(
     cortical = np.isin(regions, labels.loc[labels["tissue"] == "cortex", "index"].to_numpy())
     if not cortical.any():
         return like(grey_matter, regions.astype(np.int16))
-    distance_mm, nearest = ndimage.distance_transform_edt(
-        ~cortical, sampling=voxel_sizes(grey_matter.affine), return_indices=True
-    )
-    free_ribbon = (regions == 0) & (array_of(grey_matter) >= RIBBON_THRESHOLD) & (distance_mm <= reach_mm)
-    LOGGER.info("%d voxels of grey matter joined the nearest cortical parcel", int(free_ribbon.sum()))
-    regions = np.where(free_ribbon, regions[tuple(nearest)], regions)
+    free = np.argwhere((regions == 0) & (array_of(grey_matter) >= RIBBON_THRESHOLD))
+    border = np.argwhere(cortical & ~ndimage.binary_erosion(cortical))
+    sizes_mm = voxel_sizes(grey_matter.affine)
+    found = cKDTree(border * sizes_mm).query(free * sizes_mm, distance_upper_bound=reach_mm + 1e-6)
+    distance_mm, nearest = (np.asarray(part) for part in found)
+    near = np.isfinite(distance_mm)
+    LOGGER.info("%d voxels of grey matter joined the nearest cortical parcel", int(near.sum()))
+    regions[tuple(free[near].T)] = regions[tuple(border[nearest[near]].T)]
     return like(grey_matter, regions.astype(np.int16))
+
+
+def crop_to_structures(structures: Mapping[int, Nifti1Image], *, margin_mm: float) -> dict[int, Nifti1Image]:
+    """Shares of structures cut to the box around all of them, so that what is compared with them stays small.
+
+    Parameters
+    ----------
+    structures
+        Label -> share, shape (X, Y, Z).
+    margin_mm
+        Space kept around them.
+
+    Raises
+    ------
+    ImageError
+        If no structure has a share anywhere.
+    """
+    first = next(iter(structures.values()))
+    anywhere = np.sum([array_of(share) for share in structures.values()], axis=0) > 0
+    box = bounding_box(anywhere, np.ceil(margin_mm / voxel_sizes(first.affine)).astype(int))
+    return {label: share.slicer[box] for label, share in structures.items()}
 
 
 def overlap_with_atlas(structures: Mapping[int, Nifti1Image], carried: Mapping[int, Nifti1Image]) -> float:

@@ -58,10 +58,10 @@ class Transforms:
 class Alignment:
     """Numbers that tell how an alignment went.
 
-    `correlation` is Pearson's r of template and aligned scan inside the template's brain, in images whose signal is made
-    of their tissues; `affine_scale` the volume of the scan over that of the template according to the affine alone, and
-    `affine_tiv_mm3` the intracranial volume that follows from it (scale times the volume of the template's mask); `jacobian_low` and `jacobian_high` the 1st and
-    99th percentile of local volume change of the deformable part.
+    `correlation` is Pearson's r of template and aligned scan inside the template's brain, in images whose signal is
+    made of their tissues; `affine_scale` the volume of the scan over that of the template according to the affine
+    alone, and `affine_tiv_mm3` the intracranial volume that follows from it (scale times the volume of the template's
+    mask); `jacobian_low` and `jacobian_high` the 1st and 99th percentile of local volume change of the deformable part.
     """
 
     correlation: float

@@ -197,7 +197,7 @@ QUALITY_DICTIONARY: dict[str, dict[str, object]] = {
     "contrast_to_noise": {"Description": "Contrast over noise", "Units": "ratio"},
 }
 SOFTWARE = (
-    "python", "morpho", "antspyx", "deepbet", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
+    "python", "morpho", "antspyx", "onnxruntime", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
     "matplotlib", "snakemake",
 )  # fmt: skip
 VERSIONS = dict.fromkeys(SOFTWARE, "1.2.3")

@@ -274,7 +274,7 @@ def test_methods_of_one_scan_without_models(facts: MethodsFacts, study: ModuleTy
     text = write_methods(single, template=study.load_template("methods.jinja"))
     assert "1 T1-weighted scan of 1 participant was found; 1 was chosen" in text
     assert "The brains had been extracted before they came to morpho" in text
-    assert "deepbet" not in text
+    assert "inside of the skull" not in text
     assert "No group model could be estimated" in text
     assert "No severity scale was analysed" in text
     assert "Multiplicity" not in text

@@ -1,0 +1,6 @@
+"""The benchmarks are scripts, not a package: their tests import them from their folder."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
