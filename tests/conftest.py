@@ -153,7 +153,7 @@ def whole_head(head_maps: HeadMaps) -> Phantom:
 
 @pytest.fixture(scope="session")
 def preprocessed_head(whole_head: Phantom) -> PreprocessedScan:
-    """Preprocess the whole head; deepbet takes seconds, so this is done once."""
+    """Preprocess the whole head; it takes seconds, so this is done once."""
     return preprocess_t1w(whole_head.t1w, brain="auto", margin_mm=12)
 
 

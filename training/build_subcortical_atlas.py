@@ -203,10 +203,9 @@ def carry_all(files: list[Path], template: Template) -> tuple[FloatArray, Nifti1
         if names:
             failed[file.name] = names
             shares[[list(STRUCTURES).index(name) for name in names]] = np.nan
-        seconds = time.process_time() - began
         left_out = f" left out: {', '.join(names)}" if names else ""
-        sys.stdout.write(f"{file.name} {seconds:.0f} s, ml in the template: {volumes}{left_out}\n")
-        sys.stdout.flush()
+        seconds = time.process_time() - began
+        print(f"{file.name} {seconds:.0f} s, ml in the template: {volumes}{left_out}", flush=True)  # noqa: T201
         carried.append(shares)
     return np.stack(carried), grid, failed
 

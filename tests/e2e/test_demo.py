@@ -17,6 +17,7 @@ from morpho.atlas import load_atlas, load_template
 from morpho.phantom import Person, Scanner, simulate_head
 from morpho.phantom_maps import prepare_head_maps
 from morpho.rois import read_labels
+from morpho.structures import STRUCTURES
 
 ROOT = Path(__file__).parents[2]
 PLANTED_PERCENT = -30.0
@@ -121,15 +122,36 @@ def test_every_measured_scan_has_images_that_say_where_they_come_from(cohort):
     assert sidecar["Sources"] == ["bids:raw:sub-03/anat/sub-03_T1w.nii.gz"]
 
 
-def test_volumes_of_the_long_table_are_those_of_the_label_image(cohort):
-    anat = cohort / "out" / "sub-01" / "anat"
-    grey = nib.load(anat / "sub-01_label-GM_probseg.nii.gz")
-    regions = nib.load(anat / "sub-01_seg-desikankilliany_dseg.nii.gz").get_fdata()
+def load_anat(cohort: Path, suffix: str) -> np.ndarray:
+    return nib.load(cohort / "out" / "sub-01" / "anat" / f"sub-01_{suffix}.nii.gz").get_fdata()
+
+
+def test_volumes_of_the_long_table_are_those_of_the_images(cohort):
+    """Cortex is grey matter under its label that is no structure; a structure is the sum of its own shares."""
+    grey = nib.load(cohort / "out" / "sub-01" / "anat" / "sub-01_label-GM_probseg.nii.gz")
+    voxel_mm3 = abs(np.linalg.det(grey.affine[:3, :3]))
+    structures, regions = load_anat(cohort, "desc-structures_probseg"), load_anat(cohort, "seg-desikankilliany_dseg")
     labels = read_labels(ROOT / "config/atlas-desikankilliany_labels.tsv")
-    left = labels[(labels["name"] == "amygdala") & (labels["hemisphere"] == "L")]["index"].iloc[0]
-    by_hand_mm3 = grey.get_fdata()[regions == left].sum() * abs(np.linalg.det(grey.affine[:3, :3]))
-    volumes = read_group(cohort, "roi_volumes.tsv").set_index(["participant_id", "roi", "hemisphere"])
-    assert volumes.loc[("sub-01", "amygdala", "L"), "volume_mm3"] == pytest.approx(by_hand_mm3, rel=1e-4)
+    left = labels[labels["hemisphere"] == "L"].set_index("name")["index"]
+    rest = np.maximum(grey.get_fdata() - structures.sum(axis=-1), 0)
+    volumes = read_group(cohort, "roi_volumes.tsv").set_index(["participant_id", "roi", "hemisphere"])["volume_mm3"]
+    by_hand_mm3 = {
+        "hippocampus": structures[..., 0].sum() * voxel_mm3,
+        "amygdala": structures[..., 2].sum() * voxel_mm3,
+        "frontal_pole": rest[regions == left["frontalpole"]].sum() * voxel_mm3,
+        "superior_frontal": rest[regions == left["superiorfrontal"]].sum() * voxel_mm3,
+    }
+    assert volumes.loc["sub-01", list(by_hand_mm3), "L"].tolist() == pytest.approx(list(by_hand_mm3.values()), rel=1e-4)
+
+
+def test_structures_are_where_the_regions_say(cohort):
+    regions, structures = load_anat(cohort, "seg-desikankilliany_dseg"), load_anat(cohort, "desc-structures_probseg")
+    labels = read_labels(ROOT / "config/atlas-desikankilliany_labels.tsv").set_index(["name", "hemisphere"])["index"]
+    for number, name in enumerate(STRUCTURES):
+        np.testing.assert_array_equal(regions == labels[name], structures[..., number] >= 0.5)
+    quality = read_group(cohort, "quality.tsv")
+    assert quality["structure_overlap"].between(0.4, 1).all()
+    assert quality["hard_flags"].isna().all()
 
 
 def test_the_report_needs_nothing_beside_it(cohort):

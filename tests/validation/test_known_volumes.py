@@ -2,7 +2,9 @@
 
 The first part needs arithmetic only. The second measures synthetic heads at 2 mm, with a slightly coarser
 alignment than studies use (at 4 mm and coarser it becomes unstable): one head as it is, and the same head with a
-smaller left hippocampus, mirrored and tilted besides.
+smaller left hippocampus, mirrored and tilted besides. A phantom shows the tissues of the template, an average of many;
+the networks, which know single brains, take more of it for hippocampus than the atlas does. So volumes are compared in a
+phantom and between phantoms, never with those of the atlas: that is what ``benchmarks/known_truth.py`` is for.
 """
 
 from collections.abc import Callable
@@ -160,9 +162,7 @@ def chain(
         tissue, structures = found.tissue, structures_by_label(found.structures, atlas.labels)
         maps = TissueImages(scan.brain_mask, **vars(tissue))
         reference = TissueImages(**{field.name: getattr(template, field.name) for field in fields(TissueImages)})
-        files, alignment = register_to_template(
-            maps, reference, resolution_mm=3, iterations=(40, 20, 5), folder=folder
-        )
+        files, alignment = register_to_template(maps, reference, resolution_mm=3, iterations=(40, 20, 5), folder=folder)
         carried = warp_to_scan(atlas.image, scan.t1w, files, nearest=True)
         regions = label_regions(carried, tissue.grey_matter, structures, atlas.labels, reach_mm=3.0)
         expected = {
@@ -259,24 +259,25 @@ def test_order_of_axes_on_disk_leaves_the_scan_as_it_is(
 def test_loss_of_the_left_hippocampus_is_measured_on_the_left(healthy: Measured, small_left: Measured) -> None:
     true_change = LEFT_SHARE - 1
     assert 1.3 * true_change < change(small_left, healthy, "hippocampus", "L") < 0.6 * true_change
-    assert abs(change(small_left, healthy, "hippocampus", "R")) < 0.02
+    assert abs(change(small_left, healthy, "hippocampus", "R")) < 0.01
 
 
 @pytest.mark.parametrize("hemisphere", ["L", "R"])
 def test_amygdala_beside_it_hardly_changes(healthy: Measured, small_left: Measured, hemisphere: str) -> None:
-    assert abs(change(small_left, healthy, "amygdala", hemisphere)) < 0.04
+    assert abs(change(small_left, healthy, "amygdala", hemisphere)) < 0.02
 
 
 def test_prefrontal_cortex_does_not_change(healthy: Measured, small_left: Measured) -> None:
     assert abs(change(small_left, healthy, "prefrontal_cortex", "mean")) < 0.01
 
 
-def test_mirrored_and_tilted_head_swaps_its_sides(small_left: Measured, mirrored: Measured) -> None:
-    """The atlas is not quite symmetric, so the volumes swap to within 15 %; unswapped they would be 25 % off."""
-    left, right = (small_left.mm3("hippocampus", side) for side in "LR")
-    assert left < 0.8 * right
-    assert mirrored.mm3("hippocampus", "R") == pytest.approx(left, rel=0.15)
-    assert mirrored.mm3("hippocampus", "L") == pytest.approx(right, rel=0.15)
+@pytest.mark.parametrize("roi", ["hippocampus", "amygdala"])
+def test_mirrored_and_tilted_head_swaps_its_sides(small_left: Measured, mirrored: Measured, roi: str) -> None:
+    for side, other in (("L", "R"), ("R", "L")):
+        assert mirrored.mm3(roi, other) == pytest.approx(small_left.mm3(roi, side), rel=0.03)
+    # The sides differ by far more than that, or the test would not notice if they were not swapped.
+    left, right = (small_left.mm3(roi, side) for side in "LR")
+    assert left < 0.9 * right
 
 
 def test_totals_survive_mirror_and_tilt(small_left: Measured, mirrored: Measured) -> None:
@@ -290,9 +291,24 @@ def test_extracted_scan_has_no_tiv_and_an_affine_one(healthy: Measured, healthy_
     assert healthy.mm3("affine_tiv", "whole") == pytest.approx(healthy_head.tiv_mm3, rel=0.12)
 
 
-def test_regions_have_about_their_true_volume(healthy: Measured, healthy_head: Phantom) -> None:
-    for (region, side), true_mm3 in healthy_head.volumes_mm3.items():
-        assert healthy.mm3(region, side) == pytest.approx(true_mm3, rel=0.1)
+@pytest.mark.parametrize("roi", REGIONS)
+def test_sides_stand_in_their_true_relation(healthy: Measured, healthy_head: Phantom, roi: str) -> None:
+    measured_ratio = healthy.mm3(roi, "L") / healthy.mm3(roi, "R")
+    true_ratio = healthy_head.volumes_mm3[roi, "L"] / healthy_head.volumes_mm3[roi, "R"]
+    assert measured_ratio == pytest.approx(true_ratio, rel=0.08)
+    assert true_ratio < 0.95
+
+
+def test_found_structures_lie_where_the_atlas_expects_them(healthy: Measured, small_left: Measured) -> None:
+    assert healthy.overlap > 0.55
+    assert small_left.overlap > 0.5
+
+
+def test_grey_and_white_matter_are_those_of_an_adult_in_proportion(healthy: Measured) -> None:
+    tissue = {name: healthy.mm3(name, "whole") for name in ("total_grey_matter", "total_white_matter", "total_csf")}
+    mask_mm3 = float(array_of(healthy.scan.brain_mask).sum()) * voxel_volume_mm3(healthy.scan.brain_mask)
+    assert sum(tissue.values()) == pytest.approx(mask_mm3, rel=1e-3)
+    assert 1.1 < tissue["total_grey_matter"] / tissue["total_white_matter"] < 1.7
 
 
 def test_intracranial_volume_of_a_whole_head(whole_head: Phantom, preprocessed_head: PreprocessedScan) -> None:

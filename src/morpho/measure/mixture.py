@@ -29,6 +29,7 @@ ROUNDS = 12
 MOST_FITTED_VOXELS = 200_000
 PRIOR_FLOOR = np.array([0.02, 0.02, 0.0005, 0.02])
 SMALLEST_SPREAD = 0.02
+EXTREME_SPREADS = 2.0
 WIDEST_SPREAD = np.array([0.2, 0.12, 0.1, 0.1])
 
 
@@ -68,7 +69,7 @@ def fit_tissue_signals(signal: FloatArray, prior: FloatArray, *, prior_weight: f
     product of their expected shares.
     """
     step = max(1, len(signal) // MOST_FITTED_VOXELS)
-    signal, weighed = signal[::step], _weigh(prior[:, ::step], prior_weight)
+    signal, weighed = np.clip(signal[::step], 0, BRIGHTEST), _weigh(prior[:, ::step], prior_weight)
     pure = weighed > 0.8
     mean = np.array([np.median(signal[pure[k]]) if pure[k].sum() > 50 else np.nan for k in range(4)])
     fallback = np.array([0.25, 0.7, 0.85, 1.0])
@@ -153,9 +154,11 @@ def _posterior(signal: FloatArray, prior: Array, tissues: TissueSignals) -> Arra
 
 def _likelihoods(tissues: TissueSignals) -> Array:
     """Density of each pure tissue and mixture at each bin, shape (4 + mixtures, N_BINS)."""
-    levels = _levels()
+    # What is brighter than white matter can be (vessels, fat) or darker than fluid is taken for these, not for the
+    # tissue with the widest spread.
+    darkest = tissues.mean[FLUID] - EXTREME_SPREADS * tissues.spread[FLUID]
+    levels = np.clip(_levels(), darkest, tissues.mean[WHITE] + EXTREME_SPREADS * tissues.spread[WHITE])
     scaled = (levels - tissues.mean[:, None]) / tissues.spread[:, None]
-    # Signals that no tissue explains (vessels, dura) keep the order of the tissues: densities never reach zero.
     pure = np.exp(-0.5 * np.minimum(scaled**2, 60.0)) / (tissues.spread[:, None] * np.sqrt(2 * np.pi))
     mixed = []
     for first, second in MIXTURES:

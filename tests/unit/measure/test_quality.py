@@ -11,7 +11,10 @@ from morpho.errors import GridMismatchError
 from morpho.measure.quality import METRICS, QUALITY_DICTIONARY, flag_scans, measure_quality, robust_z
 
 ALIGNMENT = {"correlation": 0.91, "jacobian_low": 0.7, "jacobian_high": 1.4, "affine_tiv_mm3": 1.0}
-LIMITS = {"min_registration_correlation": 0.5, "brain_volume_range_ml": (700, 2200), "outlier_mads": 3.5}
+LIMITS = {
+    "min_registration_correlation": 0.5, "min_structure_overlap": 0.4, "brain_volume_range_ml": (700, 2200),
+    "outlier_mads": 3.5,
+}  # fmt: skip
 VOLUMES = pd.DataFrame(
     [
         ("hippocampus", "L", 3000.0),
@@ -44,8 +47,10 @@ def images(rng: np.random.Generator, awkward_affine: NDArray[np.float64]) -> dic
     return {name: nib.Nifti1Image(data, awkward_affine) for name, data in arrays.items()}
 
 
-def measured(images: dict[str, Nifti1Image], volumes: pd.DataFrame = VOLUMES) -> pd.Series:
-    table = measure_quality(**images, volumes=volumes, alignment=ALIGNMENT)
+def measured(
+    images: dict[str, Nifti1Image], volumes: pd.DataFrame = VOLUMES, structure_overlap: float | None = 0.83
+) -> pd.Series:
+    table = measure_quality(**images, volumes=volumes, alignment=ALIGNMENT, structure_overlap=structure_overlap)
     assert table.columns.tolist() == list(METRICS)
     assert len(table) == 1
     return table.iloc[0]
@@ -55,7 +60,8 @@ def cohort(n: int = 9, **changed: float) -> pd.DataFrame:
     """Metrics of `n` good scans that differ a little; the last one has the changed values."""
     spread = np.linspace(-1, 1, n)
     table = pd.DataFrame(dict.fromkeys(METRICS, 10 + spread))
-    table = table.assign(registration_correlation=0.9, brain_mask_volume_ml=1400 + 50 * spread, edge_contact_voxels=0)
+    table = table.assign(registration_correlation=0.9, structure_overlap=0.7)
+    table = table.assign(brain_mask_volume_ml=1400 + 50 * spread, edge_contact_voxels=0)
     for name, value in changed.items():
         table[name] = table[name].astype(float)
         table.loc[n - 1, name] = value
@@ -74,6 +80,7 @@ def test_metrics_by_hand(images: dict[str, Nifti1Image]) -> None:
     assert row["voxel_size_max_mm"] == pytest.approx(3.0)
     assert row["mask_parts"] == 1
     assert row["edge_contact_voxels"] == 0
+    assert row["structure_overlap"] == 0.83
     assert row[["registration_correlation", "jacobian_low", "jacobian_high"]].tolist() == [0.91, 0.7, 1.4]
 
 
@@ -107,6 +114,10 @@ def test_extracted_scan_has_no_difference_of_intracranial_volumes(images: dict[s
     assert np.isnan(measured(images, volumes)["tiv_difference_percent"])
 
 
+def test_atlas_without_structures_has_no_overlap(images: dict[str, Nifti1Image]) -> None:
+    assert np.isnan(measured(images, structure_overlap=None)["structure_overlap"])
+
+
 def test_images_must_share_one_grid(images: dict[str, Nifti1Image]) -> None:
     moved = nib.Nifti1Image(np.asarray(images["t1w"].dataobj), np.eye(4))
     with pytest.raises(GridMismatchError, match="Affines differ"):
@@ -132,6 +143,7 @@ def test_good_cohort_has_no_flags() -> None:
     [
         ({"registration_correlation": 0.49}, "low_registration_correlation"),
         ({"registration_correlation": np.nan}, "low_registration_correlation"),
+        ({"structure_overlap": 0.39}, "low_structure_overlap"),
         ({"brain_mask_volume_ml": 699.0}, "implausible_brain_volume"),
         ({"brain_mask_volume_ml": 2201.0}, "implausible_brain_volume"),
         ({"edge_contact_voxels": 1}, "brain_touches_image_edge"),
@@ -142,8 +154,13 @@ def test_each_hard_flag_marks_its_scan_only(changed: dict[str, float], flag: str
 
 
 def test_values_at_the_limits_are_allowed() -> None:
-    table = cohort(registration_correlation=0.5, brain_mask_volume_ml=2200.0)
+    table = cohort(registration_correlation=0.5, structure_overlap=0.4, brain_mask_volume_ml=2200.0)
     assert flag_scans(table, **LIMITS)["hard_flags"].tolist() == [""] * 9
+
+
+def test_missing_overlap_is_no_flag() -> None:
+    """It is missing for everybody if the atlas has no such structures; a failed scan has no row at all."""
+    assert flag_scans(cohort(structure_overlap=np.nan), **LIMITS)["hard_flags"].tolist() == [""] * 9
 
 
 def test_outlier_is_named_by_its_metrics() -> None:
