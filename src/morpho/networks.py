@@ -92,9 +92,9 @@ def scale_signal(image: FloatArray) -> FloatArray:
     NetworkError
         If nothing in the image is above zero, or a value is not finite.
     """
-    largest = float(image.max())
-    if not np.isfinite(largest) or largest <= 0:
-        message = f"The largest value of the image is {largest}; a scan has finite values above 0. Look at the scan."
+    smallest, largest = float(image.min()), float(image.max())
+    if not (np.isfinite(smallest) and np.isfinite(largest)) or largest <= 0:
+        message = f"Values of the image go from {smallest} to {largest}; a scan has finite ones, some above 0. Look."
         raise NetworkError(message)
     bright = float(np.percentile(image[image > SIGNAL_FLOOR * largest], BRIGHT_PERCENTILE))
     return np.clip(image / bright, 0, LARGEST_INPUT).astype(np.float32)

@@ -84,6 +84,10 @@ def redraw_structures(atlas: Nifti1Image, labels: pd.DataFrame) -> Nifti1Image:
         Labels.
     labels
         Its table.
+
+    Returns
+    -------
+    Labels on the same grid, int16; the image itself if the table has neither structure.
     """
     data = np.asarray(atlas.dataobj).astype(np.int16)
     index = labels.set_index(["name", "hemisphere"])["index"]

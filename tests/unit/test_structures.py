@@ -187,6 +187,14 @@ def test_atlas_itself_is_left_as_it_was(small_atlas: Atlas) -> None:
     assert (labels_of(small_atlas.image) == 1).sum() > 125
 
 
+def test_atlas_without_such_structures_stays_as_it_is(small_atlas: Atlas) -> None:
+    """And the shipped atlas is not even asked for."""
+    cortex = small_atlas.labels.query("tissue == 'cortex'")
+    data = labels_of(small_atlas.image)
+    image = like(small_atlas.image, np.where(np.isin(data, cortex["index"]), data, 0).astype(np.int16))
+    np.testing.assert_array_equal(labels_of(redraw_structures(image, cortex)), labels_of(image))
+
+
 def test_structures_beyond_the_image_are_cut(
     small_atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,9 @@
 
 The first part needs arithmetic only. The second measures synthetic heads at 2 mm, with a slightly coarser
 alignment than studies use (at 4 mm and coarser it becomes unstable): one head as it is, and the same head with a
-smaller left hippocampus, mirrored and tilted besides. A phantom shows the tissues of the template, an average of many;
-the networks, which know single brains, take more of it for hippocampus than the atlas does. So volumes are compared in a
-phantom and between phantoms, never with those of the atlas: that is what ``benchmarks/known_truth.py`` is for.
+smaller left hippocampus, mirrored and tilted besides. A phantom shows the tissues of the template, an average of
+many people; the networks, which know single brains, take more of it for hippocampus than the atlas does. So volumes
+are compared in a phantom and between phantoms, never with the atlas: ``benchmarks/known_truth.py`` is for that.
 """
 
 from collections.abc import Callable
@@ -254,6 +254,15 @@ def test_order_of_axes_on_disk_leaves_the_scan_as_it_is(
         assert notes == []
         np.testing.assert_array_equal(array_of(image), array_of(loaded[0][0]))
         np.testing.assert_allclose(image.affine, loaded[0][0].affine, atol=1e-4)
+
+
+def test_scan_measured_twice_gives_one_table(
+    chain: Callable[[Nifti1Image], Measured], healthy: Measured, healthy_head: Phantom
+) -> None:
+    again = chain(healthy_head.t1w)
+    pd.testing.assert_frame_equal(again.volumes, healthy.volumes, check_exact=True)
+    assert again.alignment == healthy.alignment
+    assert again.overlap == healthy.overlap
 
 
 def test_loss_of_the_left_hippocampus_is_measured_on_the_left(healthy: Measured, small_left: Measured) -> None:

@@ -96,6 +96,7 @@ def test_absent_key_is_refused(config: dict[str, Any], path: tuple[str, ...]) ->
         ("atlas.space", "MNI305"),
         ("volumes.min_voxels", 0),
         ("quality.brain_volume_range_ml", [700]),
+        ("quality.min_structure_overlap", 1.5),
         ("figures.formats", ["gif"]),
         ("participants.group_levels", {"1st": ["a"]}),
         ("scans.filters", {"run": {"a": 1}}),
