@@ -72,7 +72,11 @@ def load_network(name: Literal["head", "medial_temporal"]) -> Network:
     """
     import onnxruntime  # a third of a second that stages without network need not spend
 
-    about = json.loads((FOLDER / "networks.json").read_text(encoding="utf-8"))[name]
+    table = FOLDER / "networks.json"
+    if not table.is_file():
+        message = f"{table.name} is missing from the package. Install morpho again."
+        raise NetworkError(message)
+    about = json.loads(table.read_text(encoding="utf-8"))[name]
     file = FOLDER / about["file"]
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != about["sha256"]:
         message = f"The weights {about['file']} are missing or damaged (SHA-256 differs). Install morpho again."

@@ -25,6 +25,7 @@ STIFFNESS = 2e-4
 COARSE_MM = 2.0  # voxels of the coarse shares
 CLEAR_SHARE = 0.7
 FEWEST_VOXELS = 1000
+FEWEST_WHITE_VOXELS = 100
 ROUNDS = 5
 OUTLIER_SIGMAS = 3.0
 TALLEST_LOG_FIELD = 1.5
@@ -68,7 +69,7 @@ def estimate_bias_field(head: HeadShares) -> BiasField:
     Raises
     ------
     ImageError
-        If too little of the brain has signal.
+        If too little of the brain has signal, or next to nothing of it is white matter.
 
     Notes
     -----
@@ -89,6 +90,13 @@ def estimate_bias_field(head: HeadShares) -> BiasField:
             "Look at the scan: is it a T1w image of a whole brain?"
         )
         raise ImageError(message)
+    n_white = np.count_nonzero(clear & (shares[0] > CLEAR_SHARE))
+    if n_white < FEWEST_WHITE_VOXELS:
+        message = (
+            f"Only {n_white} voxels of the brain are clearly white matter, at least {FEWEST_WHITE_VOXELS} are needed "
+            "to scale its signal. Look at the scan: is it a T1w image of a whole brain?"
+        )
+        raise ImageError(message)
     where = np.argwhere(clear)
     tissue = shares[:, clear].argmax(axis=0)
     low, high = where.min(axis=0) - 1.0, where.max(axis=0) + 1.0
@@ -103,7 +111,9 @@ def estimate_bias_field(head: HeadShares) -> BiasField:
     result = BiasField(field, start, head.grid.step * (high - low), float(np.exp(means[0])))
     spread = np.exp(np.percentile(design @ coefficients, [1, 99]))
     LOGGER.info("bias field inside the brain: %.2f to %.2f", *spread)
-    LOGGER.info("signal over white matter: %s", dict(zip(TISSUES, np.exp(means - means[0]).round(3), strict=True)))
+    LOGGER.info(
+        "signal over white matter: %s", dict(zip(TISSUES, np.exp(means - means[0]).round(3).tolist(), strict=True))
+    )
     return result
 
 

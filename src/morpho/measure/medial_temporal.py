@@ -92,9 +92,10 @@ def segment_medial_temporal_lobes(t1w: Nifti1Image, centres: tuple[Array, Array]
     for side, centre in zip(SIDES, centres, strict=True):
         centre = _recentre(t1w, values, network, centre, side)
         total = np.zeros((len(STRUCTURES), *values.shape), dtype=np.float32)
+        mirror = np.array([-1, 1, 1] if side == "R" else [1, 1, 1])
         for shift_mm in SHIFTS_MM:
             grid = grid_around(t1w, centre, network.shape, network.voxel_mm)
-            grid = AlignedGrid(grid.shape, grid.start + grid.step * np.array(shift_mm), grid.step)
+            grid = AlignedGrid(grid.shape, grid.start + grid.step * mirror * shift_mm, grid.step)
             found = _predict(values, network, grid, side)
             low, high = _covered(grid, values.shape)
             box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))

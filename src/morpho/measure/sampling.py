@@ -50,7 +50,8 @@ def sample_on_grid(values: FloatArray, grid: AlignedGrid) -> FloatArray:
     sigma = SHARP_MM * np.sqrt(np.maximum(grid.step**2 - 1, 0)) * 1.7  # 1.7: close to a box after linear sampling
     low = np.floor(grid.start - 4 * grid.step).astype(int)
     high = np.ceil(grid.start + grid.step * (np.array(grid.shape) + 4)).astype(int)
-    box = tuple(slice(max(0, a), max(1, b)) for a, b in zip(low, high, strict=True))
+    low, high = np.clip(low, 0, np.array(values.shape) - 1), np.clip(high, 1, values.shape)
+    box = tuple(slice(first, max(last, first + 1)) for first, last in zip(low, high, strict=True))
     part = values[box]
     if (sigma > 0.1).any():
         part = ndimage.gaussian_filter(part, sigma, mode="nearest", truncate=3)
