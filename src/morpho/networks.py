@@ -65,6 +65,16 @@ class Network:
 def load_network(name: Literal["head", "medial_temporal"]) -> Network:
     """Load a network.
 
+    Parameters
+    ----------
+    name
+        "head": brain and coarse tissues of a whole head or an extracted brain. "medial_temporal": hippocampus and
+        amygdala of the left side.
+
+    Returns
+    -------
+    Network ready to run on one thread; the same object for the same name.
+
     Raises
     ------
     NetworkError
