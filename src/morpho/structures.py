@@ -76,7 +76,8 @@ def load_subcortical_atlas() -> dict[tuple[str, str], Nifti1Image]:
 def redraw_structures(atlas: Nifti1Image, labels: pd.DataFrame) -> Nifti1Image:
     """Label image in template space whose hippocampus and amygdala are those of the subcortical atlas.
 
-    Those of the Desikan-Killiany volume are larger than FreeSurfer defines them. Voxels that lose their label become unlabelled.
+    Those of the Desikan-Killiany volume are larger than FreeSurfer defines them. Voxels that lose their
+    label become unlabelled.
 
     Parameters
     ----------

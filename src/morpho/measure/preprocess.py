@@ -40,7 +40,8 @@ REACH_BEYOND_BRAIN_MM = 3.0  # signal of an extracted brain further from what th
 class PreprocessedScan:
     """Scan without shading and brain mask, both of shape (X, Y, Z) on one grid, and what kind of scan it was.
 
-    The signal of white matter is about 1. `coarse_shares` has shape (U, V, W, classes), on a 2 mm grid with the same axes.
+    The signal of white matter is about 1. `coarse_shares` has shape (U, V, W, classes), on a 2 mm grid with
+    the same axes.
     """
 
     t1w: Nifti1Image
