@@ -3,6 +3,7 @@
 snakemake --cores 2 --config bids_dir=DIR output_dir=DIR        measure, model, draw, report
 snakemake --cores 2 --configfile my.yaml                        the same, with a configuration of your own
 snakemake --cores 2 --configfile my.yaml figures                draw again from tables and images
+snakemake --cores 2 statistics --config volumes=TSV participants=TSV output_dir=DIR     no scans: a table of volumes
 """
 
 from pathlib import Path
@@ -27,6 +28,7 @@ include: "workflow/rules/report.smk"
 localrules:
     all,
     figures,
+    statistics,
 
 
 rule all:
@@ -35,6 +37,13 @@ rule all:
     input:
         rules.write_report.output,
         rules.describe_dataset.output,
+        STATISTICS_FILES,
+
+
+rule statistics:
+    """All tables of the statistics, from volumes that exist."""
+    input:
+        STATISTICS_FILES,
 
 
 rule figures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from morpho.errors import ConfigError
+from morpho.participants_config import participants_problems
 
-REMOVABLE = (("participants", "group_levels"), ("participants", "severity"), ("models", "families"))
+REMOVABLE = (
+    ("participants", "group_levels"), ("participants", "severity"), ("participants", "variables"),
+    ("models", "families"),
+)  # fmt: skip
+TABLES = ("volumes", "participants")
 
 
 def read_config(path: str | Path, schema: str | Path) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def read_config(path: str | Path, schema: str | Path) -> dict[str, Any]:
     ConfigError
         If the file cannot be read as YAML or does not fit the schema.
     """
-    config = _read_yaml(path)
+    config = read_yaml(path)
     validate_config(config, schema)
     return drop_removed(config)
 
@@ -55,13 +60,26 @@ def validate_config(config: Mapping[str, Any], schema: str | Path) -> None:
     ConfigError
         With all problems: the key, the value seen, what is allowed, what the key means.
     """
-    validator = Draft202012Validator(_read_yaml(schema))
-    errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
-    _raise_all([line for error in errors for line in _explain(error)])
+    _raise_all(find_violations(config, schema))
+
+
+def find_violations(content: Mapping[str, Any], schema: str | Path) -> list[str]:
+    """List where the content of a YAML file violates a schema, a sentence each.
+
+    Parameters
+    ----------
+    content
+        What was read.
+    schema
+        The JSON schema, as YAML.
+    """
+    validator = Draft202012Validator(read_yaml(schema))
+    errors = sorted(validator.iter_errors(content), key=lambda error: [str(part) for part in error.absolute_path])
+    return [line for error in errors for line in _explain(error)]
 
 
 def drop_removed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the groups, scales and families that are null.
+    """Drop the groups, scales, study variables and families that are null, and the levels of variables that are.
 
     Configuration files are merged key by key, so that a study can take a default entry away only by setting it to
     null.
@@ -81,10 +99,68 @@ def drop_removed(config: Mapping[str, Any]) -> dict[str, Any]:
     for block, key in REMOVABLE:
         if key in kept.get(block, {}):
             kept[block][key] = {name: value for name, value in kept[block][key].items() if value is not None}
+    for name, entry in kept.get("participants", {}).get("variables", {}).items():
+        if entry.get("levels") is not None:
+            levels = {level: given for level, given in entry["levels"].items() if given is not None}
+            kept["participants"]["variables"][name] = {**entry, "levels": levels}
     return kept
 
 
-def check_config(config: Mapping[str, Any]) -> None:
+def take_tables(
+    config: Mapping[str, Any], layers: Iterable[str | Path]
+) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Take the paths of tables out of a configuration in which they stand for the blocks of their names.
+
+    ``--config volumes=volumes.tsv participants=people.tsv`` puts a path where a block of keys was.
+
+    Parameters
+    ----------
+    config
+        The whole configuration, as Snakemake merged it.
+    layers
+        The configuration files that it was merged from, in their order.
+
+    Returns
+    -------
+    config
+        The same with the blocks of the files in place of the paths.
+    tables
+        Path of the table ``volumes`` and of the table ``participants``; None if the configuration names no table.
+
+    Raises
+    ------
+    ConfigError
+        If it names only one of the two, or a file cannot be read as YAML.
+    """
+    tables = {name: str(config[name]) for name in TABLES if isinstance(config.get(name), str)}
+    if not tables:
+        return dict(config), None
+    absent = [name for name in TABLES if name not in tables]
+    if absent:
+        given, needed = next(iter(tables)), absent[0]
+        message = (
+            f"The configuration names a table, {given}={tables[given]}, but no table {needed}. Statistics without "
+            "scans need both: --config volumes=VOLUMES.tsv participants=PARTICIPANTS.tsv."
+        )
+        raise ConfigError(message)
+    blocks: dict[str, Any] = {name: {} for name in TABLES}
+    for layer in layers:
+        content = read_yaml(layer) or {}
+        for name in TABLES:
+            blocks[name] = _merge(blocks[name], content.get(name))
+    return {**config, **blocks}, tables
+
+
+def _merge(below: dict[str, Any], above: Any) -> dict[str, Any]:
+    """Lay the keys of a block over those of another; what is no block (a path, nothing) changes nothing."""
+    merged = dict(below)
+    for key, value in above.items() if isinstance(above, Mapping) else ():
+        under = merged.get(key)
+        merged[key] = _merge(under if isinstance(under, dict) else {}, value) if isinstance(value, Mapping) else value
+    return merged
+
+
+def check_config(config: Mapping[str, Any], *, tables: bool = False) -> None:
     """Check what a schema cannot say: that the keys of a configuration do not contradict each other.
 
     Regions and atlas labels are checked in `morpho.rois`, folders and filters in `morpho.bids`, columns and levels of
@@ -94,6 +170,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     ----------
     config
         The whole configuration, valid against the schema.
+    tables
+        Whether the volumes come from a table (`take_tables`), so that no folder of scans is needed.
 
     Raises
     ------
@@ -101,18 +179,19 @@ def check_config(config: Mapping[str, Any]) -> None:
         With all problems.
     """
     config = drop_removed(config)
-    checks: tuple[Callable[[Mapping[str, Any]], list[str]], ...] = (
-        _folder_problems,
-        _column_problems,
-        _level_problems,
-        _model_problems,
-        _quality_problems,
-    )
-    _raise_all([problem for check in checks for problem in check(config)])
+    problems = _folder_problems(config, ("output_dir",) if tables else ("bids_dir", "output_dir"))
+    problems += participants_problems(config["participants"])
+    _raise_all([*problems, *_model_problems(config), *_quality_problems(config)])
 
 
-def _read_yaml(path: str | Path) -> Any:
-    """Content of a YAML file."""
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -152,46 +231,14 @@ def _guess(name: str, known: list[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _folder_problems(config: Mapping[str, Any]) -> list[str]:
-    """Folders that are not set."""
+def _folder_problems(config: Mapping[str, Any], needed: Iterable[str]) -> list[str]:
+    """Folders that are needed but not set."""
     meanings = {"bids_dir": "the BIDS folder with the T1w scans", "output_dir": "a folder outside it for the results"}
     return [
-        f"{key} is not set; set it to {meaning}, in a file given with --configfile or by --config {key}=PATH"
-        for key, meaning in meanings.items()
+        f"{key} is not set; set it to {meanings[key]}, in a file given with --configfile or by --config {key}=PATH"
+        for key in needed
         if config[key] is None
     ]
-
-
-def _column_problems(config: Mapping[str, Any]) -> list[str]:
-    """Columns of participants.tsv with two meanings."""
-    participants = config["participants"]
-    uses: dict[str, list[str]] = {}
-    for block in ("columns", "severity"):
-        for key, column in participants[block].items():
-            if column is not None:
-                uses.setdefault(column, []).append(f"participants.{block}.{key}")
-    return [
-        f"column '{column}' is given to {' and '.join(keys)}; a column can mean one thing"
-        for column, keys in uses.items()
-        if len(keys) > 1 or column == "participant_id"
-    ]
-
-
-def _level_problems(config: Mapping[str, Any]) -> list[str]:
-    """Spellings that belong to two levels."""
-    problems = []
-    for block in ("group_levels", "sex_levels"):
-        owners: dict[str, set[str]] = {}
-        for level, spellings in config["participants"][block].items():
-            for spelling in (level, *spellings):
-                owners.setdefault(str(spelling).strip().casefold(), set()).add(level)
-        problems += [
-            f"participants.{block}: the spelling '{spelling}' is given to {' and '.join(sorted(levels))}; it can mean "
-            "one level (null takes a default group away)"
-            for spelling, levels in owners.items()
-            if len(levels) > 1
-        ]
-    return problems
 
 
 def _model_problems(config: Mapping[str, Any]) -> list[str]:

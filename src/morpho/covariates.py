@@ -1,4 +1,4 @@
-"""Group, sex, age, site and severity of the participants, in standard names, levels and units.
+"""Group, sex, age, site, severity and study variables of the participants, in standard names, levels and units.
 
 Takes the participants table as text and the `participants` block of the configuration. Whatever could be read in two
 ways is refused, all problems of a table at once.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
+from morpho.columns import count_weeks, map_levels, parse_numbers
 from morpho.errors import ParticipantsError
-from morpho.participants import list_some
-from morpho.tables import NUMBER, describe_column
+from morpho.tables import describe_column
+from morpho.user_tables import list_some
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ ALIASES = {
     "site": {"site", "sites", "centre", "center", "scanner", "institution"},
 }
 CLOSE_MATCH = 0.8
+TIME_COLUMN = "acq_time"  # BIDS: when a session began
+WEEKS = "weeks"  # the variable that is computed from it where the cohort has no column for it
 
 
 def standardise_participants(
@@ -37,67 +41,143 @@ def standardise_participants(
     group_levels: Mapping[str, Iterable[str | int]],
     sex_levels: Mapping[str, Iterable[str | int]],
     severity: Mapping[str, str],
+    variables: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
     """Give the columns of a participants table their standard names, levels and units.
 
     Parameters
     ----------
     raw
-        From `read_participants`.
+        From `morpho.participants.read_participants` or `join_sessions`.
     columns
         Name in the table of ``group``, ``sex``, ``age`` (years) and ``site``; None where the cohort has none.
     group_levels, sex_levels
         Level -> its spellings in the table, compared without regard to case; a level is a spelling of itself.
     severity
         Name of a scale -> its column.
+    variables
+        Name of a study variable -> ``column``; ``levels`` as those of the group, if it is a category (no level at all:
+        the text as it is); without levels it is a number. A column that the table lacks is no problem.
 
     Returns
     -------
     One row per row of `raw`. A column that the cohort does not have is absent:
 
-    ==================== ===== ===========================
-    participant_id       str   ``sub-01``
-    group                str   level or NaN
-    sex                  str   level or NaN
-    age_years            float NaN is missing
-    site                 str   NaN is missing
-    severity_<scale>     float points; NaN is missing
-    ==================== ===== ===========================
+    ==================== ============ =============================================================
+    participant_id       str          ``sub-01``
+    session_id           str          ``ses-1``, "" for sessions without a row; if `raw` has sessions
+    group                str          level or NaN
+    sex                  str          level or NaN
+    age_years            float        NaN is missing
+    site                 str          NaN is missing
+    severity_<scale>     float        points; NaN is missing
+    <variable>           str or float level or number; NaN is missing
+    ==================== ============ =============================================================
 
     Raises
     ------
     ParticipantsError
         With all problems of the table: columns that are absent while one of a similar name is there, absent severity
-        columns, values that are no level, cells that are no number, ages outside 0 to 120 years.
+        columns, values that are no level, cells that are no number, ages outside 0 to 120 years, people of two sexes.
+
+    Notes
+    -----
+    ASSUME: weeks, where the cohort has no column for them, are the time since the person's first session, from the
+    column ``acq_time`` of the sessions table.
     """
     problems: list[str] = []
-    table = pd.DataFrame({"participant_id": raw["participant_id"]})
-    found = {role: _find_column(raw, role, columns, severity, problems) for role in ROLES}
+    table = raw[["participant_id", *(["session_id"] if "session_id" in raw else [])]].copy()
+    used = {*severity.values(), *(str(entry["column"]) for entry in variables.values())}
+    found = {role: _find_column(raw, role, columns, used, problems) for role in ROLES}
     for role, levels in (("group", group_levels), ("sex", sex_levels)):
         column = found[role]
         if column is not None:
-            table[role] = _map_levels(raw[column], role, levels, problems)
+            table[role] = map_levels(raw[column], role, f"{role}_levels", levels, problems)
     if found["age"] is not None:
         table["age_years"] = _parse_ages(raw, found["age"], problems)
     if found["site"] is not None:
         table["site"] = raw[found["site"]]
     for scale, column in severity.items():
         if column in raw.columns:
-            table[f"severity_{scale}"] = _parse_numbers(raw, column, problems)
+            table[f"severity_{scale}"] = parse_numbers(raw, column, problems)
         else:
             problems.append(_absent_column(raw, column, f"participants.severity.{scale}"))
+    for name, values in _read_variables(raw, variables, problems).items():
+        table[name] = values
+    problems += _sex_problems(table)
     if problems:
         message = "participants.tsv cannot be read without guessing:\n" + "\n".join(f"- {line}" for line in problems)
         raise ParticipantsError(message)
-    missing = ", ".join(f"{name} {count}" for name, count in table.isna().sum().items() if name != "participant_id")
-    LOGGER.info("participants: %d; missing values: %s", len(table), missing or "no columns in use")
+    missing = ", ".join(f"{name} {count}" for name, count in table.drop(columns="participant_id").isna().sum().items())
+    LOGGER.info("participants: %d rows; missing values: %s", len(table), missing or "no columns in use")
     return table
 
 
-def describe_participants(table: pd.DataFrame) -> dict[str, dict[str, object]]:
-    """Describe the columns that `standardise_participants` made."""
+def varying_columns(settings: Mapping[str, Any]) -> set[str]:
+    """Columns that a sessions table may hold, given the block `participants` of the configuration.
+
+    Age, site, severity and study variables may change over time, and a session has a time of its own.
+    """
+    own = {str(column) for role in ("age", "site") if (column := settings["columns"].get(role))}
+    studied = {str(entry["column"]) for entry in settings["variables"].values()}
+    return own | set(settings["severity"].values()) | studied | {TIME_COLUMN}
+
+
+def text_variables(variables: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Names of the study variables that are text, whatever their levels look like: those that have levels."""
+    return tuple(name for name, entry in variables.items() if entry.get("levels") is not None)
+
+
+def group_by_domain(
+    variables: Mapping[str, Mapping[str, Any]], severity: Mapping[str, str], columns: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Sort the columns of a cohort by what they are about.
+
+    Parameters
+    ----------
+    variables, severity
+        As in `standardise_participants`; the ``domain`` of a variable may be absent.
+    columns
+        Columns that the cohort has.
+
+    Returns
+    -------
+    Domain -> its columns, in the order of the configuration; "severity" comes first. Domains of which the cohort has
+    nothing are absent, as are variables without domain.
+
+    Examples
+    --------
+    >>> group_by_domain({"pss": {"column": "PSS-10", "domain": "stress"}}, {"BDI": "bdi"}, ["severity_BDI", "pss"])
+    {'severity': ('severity_BDI',), 'stress': ('pss',)}
+    """
+    domains: dict[str, tuple[str, ...]] = {}
+    named = [("severity", f"severity_{scale}") for scale in severity]
+    named += [(str(entry["domain"]), name) for name, entry in variables.items() if entry.get("domain")]
+    for domain, name in named:
+        if name in columns:
+            domains[domain] = (*domains.get(domain, ()), name)
+    return domains
+
+
+def describe_participants(
+    table: pd.DataFrame, variables: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, object]]:
+    """Describe the columns that `standardise_participants` made.
+
+    Parameters
+    ----------
+    table
+        From `standardise_participants`.
+    variables
+        As given to it: ``unit`` and ``levels`` of a study variable are its Units and Levels.
+
+    Returns
+    -------
+    Column -> its description, as BIDS does.
+    """
     described = {
         "participant_id": describe_column("Participant"),
+        "session_id": describe_column("Session; n/a for all sessions without a row of their own"),
         "group": describe_column("Group of the study (config participants.group_levels)"),
         "sex": describe_column("Sex", levels={"F": "female", "M": "male"}),
         "age_years": describe_column("Age", units="years"),
@@ -107,6 +187,10 @@ def describe_participants(table: pd.DataFrame) -> dict[str, dict[str, object]]:
         scale = str(column).removeprefix("severity_")
         if scale != column:
             described[str(column)] = describe_column(f"Severity on the scale {scale}", units="points")
+    for name, entry in variables.items():
+        levels = {str(level): _describe_level(level, given) for level, given in (entry.get("levels") or {}).items()}
+        description = f"Column {entry['column']} of the participants table (config participants.variables)"
+        described[name] = describe_column(description, units=entry.get("unit"), levels=levels or None)
     return {name: entry for name, entry in described.items() if name in table.columns}
 
 
@@ -114,14 +198,14 @@ def _find_column(
     raw: pd.DataFrame,
     role: str,
     columns: Mapping[str, str | None],
-    severity: Mapping[str, str],
+    used: Collection[str],
     problems: list[str],
 ) -> str | None:
     """Column of a role; None if the cohort has none. A column of a similar name is a problem: it may be the one."""
     column = columns.get(role)
     if column is None or column in raw.columns:
         return column
-    used = {"participant_id", *severity.values(), *(name for name in columns.values() if name)}
+    used = {"participant_id", "session_id", *used, *(name for name in columns.values() if name)}
     similar = [str(name) for name in raw.columns if name not in used and _is_similar(str(name), column, role)]
     if similar:
         listed = " and ".join(f"'{name}'" for name in similar)
@@ -143,41 +227,44 @@ def _is_similar(name: str, column: str, role: str) -> bool:
     return difflib.SequenceMatcher(None, name.lower(), column.lower()).ratio() >= CLOSE_MATCH
 
 
-def _map_levels(
-    cells: pd.Series[str], role: str, levels: Mapping[str, Iterable[str | int]], problems: list[str]
-) -> pd.Series[str]:
-    """Level of each cell; cells that are no spelling of a level are a problem."""
-    spellings = {
-        str(spelling).strip().casefold(): level for level, given in levels.items() for spelling in (level, *given)
-    }
-    mapped = cells.str.casefold().map(spellings).astype("str")
-    unknown = cells[cells.notna() & mapped.isna()].value_counts()
-    if len(unknown):
-        seen = list_some(f"'{value}' ({count} x)" for value, count in unknown.items())
-        known = "; ".join(f"{level}: {', '.join(map(str, given))}" for level, given in levels.items())
-        problems.append(
-            f"column '{cells.name}' has values that are no {role} of config participants.{role}_levels: {seen}. Known "
-            f"are {known}. Add the spelling there, or write n/a in the table"
-        )
-    return mapped
+def _read_variables(
+    raw: pd.DataFrame, variables: Mapping[str, Mapping[str, Any]], problems: list[str]
+) -> dict[str, pd.Series[Any]]:
+    """Columns of the study variables that the table has; weeks may come from the times of the sessions."""
+    read: dict[str, pd.Series[Any]] = {}
+    absent = []
+    for name, entry in variables.items():
+        column, levels, found = str(entry["column"]), entry.get("levels"), len(problems)
+        if column not in raw.columns:
+            absent.append(name)
+        elif levels is None:
+            read[name] = parse_numbers(raw, column, problems)
+        elif levels:
+            read[name] = map_levels(raw[column], name, f"variables.{name}.levels", levels, problems)
+        else:
+            read[name] = raw[column]
+        problems[found:] = [
+            f"{line} (or take the variable away: config participants.variables.{name}: null)"
+            for line in problems[found:]
+        ]
+    if WEEKS in absent and {TIME_COLUMN, "session_id"}.issubset(raw.columns):
+        read[WEEKS] = count_weeks(raw, TIME_COLUMN, problems)
+    LOGGER.info("study variables: %s; without a column: %s", ", ".join(read) or "none", ", ".join(absent) or "none")
+    return read
 
 
-def _parse_numbers(raw: pd.DataFrame, column: str, problems: list[str]) -> pd.Series[float]:
-    """Column as numbers; cells that are no number are a problem."""
-    cells = raw[column]
-    is_number = cells.str.fullmatch(NUMBER).fillna(value=False).astype(bool) & ~cells.str.contains("inf", na=False)
-    wrong = cells.notna() & ~is_number
-    if wrong.any():
-        seen = list_some(f"'{raw['participant_id'][row]}': '{cells[row]}'" for row in cells.index[wrong])
-        comma = cells[wrong].str.fullmatch(r"[+-]?\d+,\d+").any()
-        hint = "Write the decimal point as '.'" if comma else "Write a number, or n/a"
-        problems.append(f"column '{column}' has cells that are no number: {seen}. {hint}")
-    return cells.where(is_number).astype("float64")
+def _sex_problems(table: pd.DataFrame) -> list[str]:
+    """People whose rows do not agree on their sex."""
+    if "sex" not in table:
+        return []
+    n_sexes = table.groupby("participant_id")["sex"].nunique()
+    two = list_some(map(str, n_sexes.index[n_sexes > 1]))
+    return [f"rows of the same person have different sexes: {two}. Correct them, or write n/a"] if two else []
 
 
 def _parse_ages(raw: pd.DataFrame, column: str, problems: list[str]) -> pd.Series[float]:
     """Column as ages in years; impossible ages are a problem."""
-    ages_years = _parse_numbers(raw, column, problems)
+    ages_years = parse_numbers(raw, column, problems)
     low, high = AGE_RANGE_YEARS
     wrong = ages_years.notna() & ~ages_years.between(low, high)
     if wrong.any():
@@ -186,6 +273,11 @@ def _parse_ages(raw: pd.DataFrame, column: str, problems: list[str]) -> pd.Serie
             f"column '{column}' has ages outside {low:g} to {high:g} years: {seen}. Correct them, or write n/a"
         )
     return ages_years
+
+
+def _describe_level(level: str, spellings: Iterable[str | int]) -> str:
+    """Level and its spellings in the participants table."""
+    return ", ".join([str(level), *(str(spelling) for spelling in spellings)])
 
 
 def _absent_column(raw: pd.DataFrame, column: str, key: str) -> str:

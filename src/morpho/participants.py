@@ -1,152 +1,159 @@
-"""Read ``participants.tsv`` without guessing.
+"""Read ``participants.tsv`` and the ``sessions.tsv`` of the participants without guessing.
 
-Takes the file as people have it (encodings, quotes, spellings of missing), gives all its cells as text, and checks that
-it speaks of the people who were scanned. What the columns mean is the matter of `morpho.covariates`.
+Takes the files as people have them (encodings, quotes, spellings of missing), gives all cells as text, one row per
+participant or per participant and session, and checks that they speak of the people who were scanned. What the columns
+mean is the matter of `morpho.covariates`.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from morpho.errors import ParticipantsError
+from morpho.user_tables import list_some, read_cells
 
 LOGGER = logging.getLogger(__name__)
 
-MISSING_SPELLINGS = frozenset({"", "n/a", "NA", "N/A", "NaN", "nan", "-", "."})
-LISTED = 10
 
-
-def read_participants(path: str | Path) -> pd.DataFrame | None:
+def read_participants(path: str | Path, *, required: bool = False) -> pd.DataFrame | None:
     """Read a participants table as text.
-
-    UTF-8 with or without byte-order mark, UTF-16 with one, and Latin-1 (with a logged warning) are understood, as are
-    Windows line ends, quoted cells, spaces around cells and blank lines.
 
     Parameters
     ----------
     path
-        ``participants.tsv``.
+        ``participants.tsv``, or a table of the same form; see `morpho.user_tables.read_cells`.
+    required
+        Whether the file must be there.
 
     Returns
     -------
     One row per participant, all columns of the file as text, missing is NaN; ``participant_id`` is first and begins
-    with "sub-". None if there is no such file: a cohort without a table can be measured, but not compared.
+    with "sub-". If the file has a column ``session_id``, there may be one row per participant and session; ids of
+    sessions begin with "ses-", and "" is a row for all sessions that have none of their own. None if there is no such
+    file: a cohort without a table can be measured, but not compared.
 
     Raises
     ------
     ParticipantsError
-        If the file is empty, is separated by commas or semicolons, has rows of another length than its header, lacks
-        ``participant_id``, or names a column or a participant twice.
+        If `read_cells` refuses the file, or a participant, or a participant's session, is named twice or not at all.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.is_file() and not required:
         LOGGER.warning("there is no %s: volumes are measured, but groups cannot be compared", path.name)
         return None
-    lines = [line for line in re.split(r"\r\n|\r|\n", _decode(path)) if line.strip()]
-    if not lines:
-        message = f"{path.name} is empty. It needs a header line with participant_id and one line per participant."
-        raise ParticipantsError(message)
-    header = [_clean_cell(cell) for cell in lines[0].split("\t")]
-    while len(header) > 1 and not header[-1]:
-        header.pop()
-    _check_header(header, path.name)
-    rows = _split_rows(lines[1:], len(header), path.name)
-    raw = pd.DataFrame(rows, columns=header, dtype="str")
-    raw = raw.mask(raw.isin(MISSING_SPELLINGS))
-    raw.insert(0, "participant_id", _normalise_ids(raw.pop("participant_id"), path.name))
-    LOGGER.info("%s: %d participants, columns %s", path.name, len(raw), ", ".join(header))
+    raw = normalise_ids(read_cells(path))
+    _check_keys(raw[[key for key in ("participant_id", "session_id") if key in raw]], path.name)
+    LOGGER.info("%s: %d participants, columns %s", path.name, raw["participant_id"].nunique(), ", ".join(raw.columns))
     return raw
 
 
-def _decode(path: Path) -> str:
-    """Text of a file of unknown encoding."""
-    content = path.read_bytes()
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError:
-        LOGGER.warning("%s is not UTF-8; it was read as Latin-1. Check special letters, or save it as UTF-8", path.name)
-        return content.decode("latin-1")
+def normalise_ids(cells: pd.DataFrame) -> pd.DataFrame:
+    """Put the ids of participants ("sub-01") and, if there are any, of sessions ("ses-1" or "") first."""
+    ids = {"participant_id": "sub-" + cells["participant_id"].str.removeprefix("sub-")}
+    if "session_id" in cells:
+        ids["session_id"] = _normalise_sessions(cells["session_id"]).fillna("")
+    return pd.concat([pd.DataFrame(ids), cells.drop(columns=list(ids))], axis="columns")
 
 
-def _clean_cell(cell: str) -> str:
-    """Cell without surrounding spaces and one pair of quotes."""
-    cell = cell.strip()
-    if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'":
-        cell = cell[1:-1].strip()
-    return cell
+def find_sessions(bids_dir: str | Path, participants: Iterable[str]) -> list[Path]:
+    """Find ``sub-XX/sub-XX_sessions.tsv`` of each participant who has one, sorted by participant."""
+    files = [Path(bids_dir, name, f"{name}_sessions.tsv") for name in sorted(set(participants))]
+    return [path for path in files if path.is_file()]
 
 
-def _check_header(header: list[str], name: str) -> None:
-    """Refuse a header that is not tab-separated, is ambiguous, or has no participant_id."""
-    for separator, word in ((",", "commas"), (";", "semicolons")):
-        if len(header) == 1 and separator in header[0]:
-            message = (
-                f"{name} is separated by {word}, not by tabs. Its header: '{header[0][:80]}'. Save it as "
-                "tab-separated text."
-            )
-            raise ParticipantsError(message)
-    twice = sorted({column or "(no name)" for column in header if header.count(column) > 1})
-    if twice:
-        message = f"{name} has several columns named {', '.join(twice)}. Give every column its own name."
-        raise ParticipantsError(message)
-    if "participant_id" not in header:
-        message = f"{name} has no column 'participant_id'. Columns: {', '.join(header)}. Name the column of ids so."
-        raise ParticipantsError(message)
+def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Read what changes over time: the sessions tables of the participants, as text.
 
+    Parameters
+    ----------
+    bids_dir
+        BIDS folder.
+    participants
+        Ids with "sub-".
 
-def _split_rows(lines: list[str], width: int, name: str) -> list[list[str]]:
-    """Cells of each line; cells beyond the header may only be empty."""
-    rows, wrong = [], []
-    for number, line in enumerate(lines, start=2):
-        cells = [_clean_cell(cell) for cell in line.split("\t")]
-        if not any(cells):
-            continue
-        if len(cells) < width or any(cells[width:]):
-            wrong.append(f"line {number} ('{cells[0]}') has {len(cells)}")
-        rows.append(cells[:width])
-    if wrong:
-        message = (
-            f"{name} has {width} columns, but {list_some(wrong)}. Every line needs one cell per column, separated by "
-            "tabs; write n/a where there is no value."
-        )
-        raise ParticipantsError(message)
-    return rows
+    Returns
+    -------
+    Participant -> one row per session: ``session_id`` with "ses-", then the columns of the file, missing is NaN.
+    Participants without such a file are absent.
 
-
-def _normalise_ids(ids: pd.Series[str], name: str) -> pd.Series[str]:
-    """Ids with "sub-"; missing and repeated ids are refused."""
-    problems = []
-    if ids.isna().any():
-        problems.append(f"{int(ids.isna().sum())} row(s) without participant_id")
-    normalised = "sub-" + ids.str.removeprefix("sub-")
-    counts = normalised.value_counts()
-    if (counts > 1).any():
-        listed = list_some(f"{identifier} ({count} rows)" for identifier, count in counts[counts > 1].items())
-        problems.append(f"participants named more than once: {listed}")
+    Raises
+    ------
+    ParticipantsError
+        With all files that cannot be read, lack ``session_id``, or name a session twice or not at all.
+    """
+    tables, problems = {}, []
+    for path in find_sessions(bids_dir, participants):
+        try:
+            table = read_cells(path, key="session_id")
+            table.insert(0, "session_id", _normalise_sessions(table.pop("session_id")))
+            _check_keys(table[["session_id"]], path.name)
+        except ParticipantsError as error:
+            problems.append(str(error))
+        else:
+            tables[path.parent.name] = table
     if problems:
-        message = f"{name} has {'; '.join(problems)}. It must have one row per participant ('01' and 'sub-01' are one)."
-        raise ParticipantsError(message)
-    return normalised
+        raise ParticipantsError("\n".join(problems))
+    return tables
 
 
-def check_matches(participants: pd.DataFrame, scans: pd.DataFrame) -> None:
+def join_sessions(
+    raw: pd.DataFrame | None, sessions: Mapping[str, pd.DataFrame], columns: Collection[str]
+) -> pd.DataFrame | None:
+    """Give each session that has a sessions table its own row, as its participant's row with the session's values.
+
+    Parameters
+    ----------
+    raw
+        From `read_participants`; None if the cohort has no such table.
+    sessions
+        From `read_sessions`.
+    columns
+        Columns that may change over time; others of the sessions tables are not looked at. A column of a participant's
+        sessions table holds for all sessions in it: a missing cell is missing, whatever `raw` says.
+
+    Returns
+    -------
+    `raw` as it is if there are no sessions. Otherwise its rows with ``session_id`` ("" for all sessions without a row
+    of their own), then the rows of the sessions; a row of a session in `raw` gives way.
+    """
+    if not sessions:
+        return raw
+    if raw is None:
+        raw = pd.DataFrame({"participant_id": list(sessions)}, dtype="str")
+    general = raw if "session_id" in raw else raw.assign(session_id="")
+    rows = {(str(row["participant_id"]), str(row["session_id"])): row for row in general.to_dict("records")}
+    for participant, table in sessions.items():
+        kept = [name for name in table.columns if name == "session_id" or name in columns]
+        for row in table[kept].to_dict("records"):
+            key = (participant, str(row["session_id"]))
+            basis = rows.get(key, rows.get((participant, ""), {"participant_id": participant}))
+            rows[key] = {**basis, **row}
+    unused = sorted({str(name) for table in sessions.values() for name in table.columns} - {"session_id", *columns})
+    LOGGER.info("sessions tables: %d; columns not in use: %s", len(sessions), ", ".join(unused) or "none")
+    joined = pd.DataFrame(list(rows.values()))
+    first = ["participant_id", "session_id"]
+    return joined[[*first, *joined.columns.difference(first, sort=False)]].astype("str")
+
+
+def check_matches(participants: pd.DataFrame, scans: pd.DataFrame, *, source: str = "the BIDS folder") -> None:
     """Check that the participants table speaks of the people who were scanned.
 
-    A scanned participant without a row is legal. But an id that differs from one in the table by case or leading
-    zeros alone (often lost in a spreadsheet), or a table of which no row fits, is refused.
+    A scanned participant without a row is legal, and so is a session. But an id that differs from one in the table by
+    case or leading zeros alone (often lost in a spreadsheet), or a table of which no row fits, is refused.
 
     Parameters
     ----------
     participants
-        Column participant_id.
+        Column participant_id, and session_id if there are rows of sessions.
     scans
-        The scans table: columns participant_id, chosen.
+        The scans table: columns participant_id, session_id, chosen.
+    source
+        Where the scans come from, in words.
 
     Raises
     ------
@@ -154,31 +161,61 @@ def check_matches(participants: pd.DataFrame, scans: pd.DataFrame) -> None:
         If ids nearly match, or none does.
     """
     listed = set(participants["participant_id"])
-    scanned = sorted(set(scans.loc[scans["chosen"], "participant_id"]))
-    without_row = [identifier for identifier in scanned if identifier not in listed]
-    unused = {_bare_id(identifier): identifier for identifier in listed.difference(scanned)}
-    pairs = [f"{name} / {unused[_bare_id(name)]}" for name in without_row if _bare_id(name) in unused]
+    chosen = scans[scans["chosen"]]
+    scanned = sorted(set(chosen["participant_id"]))
+    pairs = _near_matches(scanned, listed)
+    if "session_id" in participants and not pairs:
+        pairs = _near_matches(_name_visits(chosen), set(_name_visits(participants)))
     if pairs:
         message = (
-            f"Ids of the BIDS folder and of participants.tsv differ by leading zeros or case alone: {list_some(pairs)} "
-            "(folder / table). Write them in participants.tsv as in the folder."
+            f"Ids of {source} and of the participants table differ by leading zeros or case alone: {list_some(pairs)} "
+            f"({source} / participants table). Write them in the participants table as in {source}."
         )
         raise ParticipantsError(message)
-    if scanned and len(without_row) == len(scanned):
+    if scanned and not listed.intersection(scanned):
         message = (
-            f"No scanned participant has a row in participants.tsv. Scanned: {list_some(scanned)}; in the table: "
-            f"{list_some(sorted(listed)) or 'none'}. Write the ids of the folders into the column participant_id."
+            f"No scanned participant has a row in the participants table. In {source}: {list_some(scanned)}; in the "
+            f"participants table: {list_some(sorted(listed)) or 'none'}. Write the ids of {source} into its column "
+            "participant_id."
         )
         raise ParticipantsError(message)
+
+
+def _near_matches(scanned: Iterable[str], listed: set[str]) -> list[str]:
+    """Pairs of ids that are the same but for case and leading zeros."""
+    scanned = list(scanned)
+    unused = {_bare_id(identifier): identifier for identifier in listed.difference(scanned)}
+    without_row = [identifier for identifier in scanned if identifier not in listed]
+    return [f"{name} / {unused[_bare_id(name)]}" for name in without_row if _bare_id(name) in unused]
+
+
+def _name_visits(rows: pd.DataFrame) -> list[str]:
+    """Participant and session of each row that has a session, as one text."""
+    visits = rows.loc[rows["session_id"] != "", ["participant_id", "session_id"]]
+    return sorted(set((visits["participant_id"] + " " + visits["session_id"]).tolist()))
 
 
 def _bare_id(identifier: str) -> str:
-    """Id without prefix, case and leading zeros."""
-    return identifier.removeprefix("sub-").lower().lstrip("0")
+    """Id of a participant, or of a participant and session, without prefixes, case and leading zeros."""
+    return " ".join(part[4:].lower().lstrip("0") for part in identifier.split(" "))
 
 
-def list_some(items: Iterable[str]) -> str:
-    """First items of a list, and how many more there are."""
-    listed = list(items)
-    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return ", ".join(listed[:LISTED]) + more
+def _normalise_sessions(sessions: pd.Series[str]) -> pd.Series[str]:
+    """Ids of sessions with "ses-", missing where there is none."""
+    return "ses-" + sessions.str.removeprefix("ses-")
+
+
+def _check_keys(keys: pd.DataFrame, name: str) -> None:
+    """Refuse missing and repeated ids of participants, of their sessions, or of the sessions of one file."""
+    main = str(keys.columns[0])
+    n_missing = int(keys[main].isna().sum())
+    problems = [f"{n_missing} row(s) without {main}"] if n_missing else []
+    counts = Counter(" ".join(row).strip() for row in keys.dropna().itertuples(index=False))
+    twice = [f"{identifier} ({count} rows)" for identifier, count in counts.items() if count > 1]
+    if twice:
+        problems.append(f"named more than once: {list_some(twice)}")
+    if problems:
+        what = {"participant_id": "participant ('01' and 'sub-01' are one)", "session_id": "session"}
+        one = " and ".join(what[str(key)] for key in keys.columns)
+        message = f"{name} has {'; '.join(problems)}. It must have one row per {one}."
+        raise ParticipantsError(message)

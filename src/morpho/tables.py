@@ -26,7 +26,9 @@ INTEGER = re.compile(r"[+-]?\d{1,18}")
 KEY_COLUMNS = frozenset({"participant_id", "session_id", "scan", "folder", "path"})
 TEXT_COLUMNS = KEY_COLUMNS | {
     "roi", "hemisphere", "family", "scale", "contrast", "status", "reason", "stage", "formula", "head_size",
-    "head_size_note", "input_kind", "group", "sex", "site", "run",
+    "head_size_note", "input_kind", "group", "sex", "site", "run", "variant", "left_out", "effect_size", "claim_id",
+    "test", "population", "verdict", "direction", "predictor", "raw_unit", "subgroup", "level", "target", "positive",
+    "negative", "outcome", "event", "kind", "scheme", "model", "modifier", "note", "flags", "needs", "sentence",
 }  # fmt: skip
 
 ColumnDictionary = Mapping[str, Mapping[str, object]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from morpho.config import check_config, drop_removed, read_config, validate_config
+from morpho.config import check_config, drop_removed, read_config, take_tables, validate_config
 from morpho.errors import ConfigError
 
 
@@ -19,6 +19,7 @@ def config() -> dict[str, Any]:
             "group_levels": {"control": ["hc", "0"], "patient": ["mdd", 1]},
             "sex_levels": {"F": ["f"], "M": ["m"]},
             "severity": {"BDI": "BDI"},
+            "variables": {"relapse": {"column": "relapse", "levels": {"yes": ["y"], "no": ["n"]}}},
         },
         "quality": {"brain_volume_range_ml": [700, 2200]},
         "models": {
@@ -97,6 +98,74 @@ def test_head_size_is_not_adjusted_for_itself(config: dict[str, Any]) -> None:
 def test_drop_removed_leaves_other_nulls() -> None:
     config = {"scans": {"filters": {"run": None}}, "models": {"families": {"a": None}}, "bids_dir": None}
     assert drop_removed(config) == {"scans": {"filters": {"run": None}}, "models": {"families": {}}, "bids_dir": None}
+
+
+def test_drop_removed_takes_away_variables_and_their_levels() -> None:
+    variables = {
+        "state": None,
+        "medication": {"column": "drug", "levels": {"naive": ["no"], "free": None}},
+        "handedness": {"column": "Edinburgh", "levels": None},
+    }
+    config = {"participants": {"variables": variables}}
+    assert drop_removed(config)["participants"]["variables"] == {
+        "medication": {"column": "drug", "levels": {"naive": ["no"]}},
+        "handedness": {"column": "Edinburgh", "levels": None},
+    }
+    assert variables["medication"] == {"column": "drug", "levels": {"naive": ["no"], "free": None}}
+
+
+def test_statistics_on_tables_need_no_folder_of_scans(config: dict[str, Any]) -> None:
+    config["bids_dir"] = None
+    check_config(config, tables=True)
+    config["output_dir"] = None
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, tables=True)
+    assert "output_dir is not set" in str(caught.value)
+    assert "bids_dir is not set" not in str(caught.value)
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> list[Path]:
+    contents = [
+        "volumes: {rois: rois.tsv, min_voxels: 5}\nparticipants: {severity: {}, columns: {sex: sex, age: age}}\n",
+        "participants: {severity: {BDI: bdi}, columns: {sex: gender}}\nreport: {title: Mine}\n",
+        "participants: people.tsv\n",
+        "",
+    ]
+    paths = [tmp_path / f"{number}.yaml" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_text(content, encoding="utf-8")
+    return paths
+
+
+def test_paths_of_tables_are_taken_out_and_their_blocks_restored(layers: list[Path]) -> None:
+    config = {"volumes": "v.tsv", "participants": "p.tsv", "report": {"title": "Mine"}, "output_dir": "out"}
+    before = repr(config)
+    restored, tables = take_tables(config, layers)
+    assert tables == {"volumes": "v.tsv", "participants": "p.tsv"}
+    assert restored == {
+        "volumes": {"rois": "rois.tsv", "min_voxels": 5},
+        "participants": {"severity": {"BDI": "bdi"}, "columns": {"sex": "gender", "age": "age"}},
+        "report": {"title": "Mine"},
+        "output_dir": "out",
+    }
+    assert repr(config) == before
+
+
+def test_configuration_without_tables_is_left_as_it_is(config: dict[str, Any], layers: list[Path]) -> None:
+    assert take_tables(config, layers) == (config, None)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("volumes", "volumes=x.tsv, but no table participants"),
+        ("participants", "participants=x.tsv, but no table volumes"),
+    ],
+)
+def test_one_table_needs_the_other(config: dict[str, Any], layers: list[Path], block: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        take_tables({**config, block: "x.tsv"}, layers)
 
 
 def test_schema_problems_are_told_at_once_and_typos_get_a_guess(tmp_path: Path) -> None:

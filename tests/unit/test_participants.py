@@ -1,4 +1,4 @@
-"""participants.tsv as people write it."""
+"""participants.tsv and the sessions tables as people write them."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from morpho.errors import ParticipantsError
-from morpho.participants import check_matches, list_some, read_participants
+from morpho.participants import check_matches, find_sessions, join_sessions, read_participants, read_sessions
+from morpho.user_tables import list_some
 
 CLEAN = "participant_id\tage\tgroup\nsub-01\t30\tcontrol\nsub-02\tn/a\tdépressif\n"
 
@@ -91,7 +92,7 @@ def test_scanned_people_without_row_and_rows_without_scan_are_legal() -> None:
 
 def test_lost_leading_zeros_are_noticed() -> None:
     table = pd.DataFrame({"participant_id": ["sub-1", "sub-02"]})
-    with pytest.raises(ParticipantsError, match=r"leading zeros or case alone: sub-01 / sub-1 \(folder / table\)"):
+    with pytest.raises(ParticipantsError, match=r"leading zeros or case alone: sub-01 / sub-1 \(the BIDS"):
         check_matches(table, scans_of("sub-01", "sub-02"))
 
 
@@ -100,8 +101,112 @@ def test_ids_that_differ_by_zeros_are_two_people_if_both_were_scanned() -> None:
 
 
 def test_table_of_other_people_is_refused() -> None:
-    with pytest.raises(ParticipantsError, match=r"No scanned participant has a row.*sub-01; in the table: sub-A"):
+    with pytest.raises(ParticipantsError, match=r"No scanned participant has a row.*sub-01; in the .*table: sub-A"):
         check_matches(pd.DataFrame({"participant_id": ["sub-A"]}), scans_of("sub-01"))
+
+
+def test_one_row_per_participant_and_session_is_legal_where_the_table_has_sessions(tmp_path: Path) -> None:
+    raw = read(tmp_path, "age\tsession_id\tparticipant_id\n30\t1\t01\n31\tses-2\tsub-01\n40\tn/a\t02\n")
+    assert raw.columns.tolist() == ["participant_id", "session_id", "age"]
+    assert raw["participant_id"].tolist() == ["sub-01", "sub-01", "sub-02"]
+    assert raw["session_id"].tolist() == ["ses-1", "ses-2", ""]
+
+
+def test_session_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    content = "participant_id\tsession_id\n01\tpre\nsub-01\tses-pre\n02\tn/a\n02\tn/a\n"
+    with pytest.raises(ParticipantsError, match=r"sub-01 ses-pre \(2 rows\), sub-02 \(2 rows\).*and session") as caught:
+        read_participants(write(tmp_path, content))
+    assert "one row per participant" in str(caught.value)
+
+
+def test_table_that_must_be_there_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(ParticipantsError, match=r"There is no file .*people\.tsv'"):
+        read_participants(tmp_path / "people.tsv", required=True)
+
+
+def write_sessions(bids_dir: Path, participant: str, content: str, *, encoding: str = "utf-8") -> None:
+    folder = bids_dir / participant
+    folder.mkdir(exist_ok=True)
+    (folder / f"{participant}_sessions.tsv").write_text(content, encoding=encoding)
+
+
+def test_sessions_tables_are_found_and_read_like_the_participants_table(tmp_path: Path) -> None:
+    write_sessions(tmp_path, "sub-02", "session_id\tBDI\r\n1\t 20\r\nses-2\tNA\r\n", encoding="utf-16")
+    (tmp_path / "sub-01").mkdir()
+    found = find_sessions(tmp_path, ["sub-02", "sub-01", "sub-02", "sub-99"])
+    assert [path.name for path in found] == ["sub-02_sessions.tsv"]
+    sessions = read_sessions(tmp_path, ["sub-02", "sub-01"])
+    assert list(sessions) == ["sub-02"]
+    assert sessions["sub-02"].fillna("?").to_dict("list") == {"session_id": ["ses-1", "ses-2"], "BDI": ["20", "?"]}
+
+
+def test_all_unusable_sessions_tables_are_told_at_once(tmp_path: Path) -> None:
+    write_sessions(tmp_path, "sub-01", "session\tBDI\n1\t2\n")
+    write_sessions(tmp_path, "sub-02", "session_id\tBDI\n1\t2\nses-1\t3\nn/a\t4\n")
+    write_sessions(tmp_path, "sub-03", "session_id\tBDI\n1\t2\n")
+    with pytest.raises(ParticipantsError) as caught:
+        read_sessions(tmp_path, ["sub-01", "sub-02", "sub-03"])
+    assert "sub-01_sessions.tsv has no column 'session_id'. Columns: session, BDI" in str(caught.value)
+    assert "sub-02_sessions.tsv has 1 row(s) without session_id; named more than once: ses-1 (2 rows)" in str(
+        caught.value
+    )
+    assert "sub-03" not in str(caught.value)
+
+
+def people() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"participant_id": ["sub-01", "sub-02"], "age": ["30", "40"], "BDI": ["9", "8"], "group": ["hc", "mdd"]},
+        dtype="str",
+    )
+
+
+def test_columns_of_a_sessions_table_override_the_participant_even_where_they_are_empty() -> None:
+    table = pd.DataFrame({"session_id": ["ses-1", "ses-2"], "BDI": ["20", None], "group": ["x", "y"]}, dtype="str")
+    joined = join_sessions(people(), {"sub-02": table}, {"BDI", "age"})
+    assert joined is not None
+    assert joined.fillna("?").to_numpy().tolist() == [
+        ["sub-01", "", "30", "9", "hc"],
+        ["sub-02", "", "40", "8", "mdd"],
+        ["sub-02", "ses-1", "40", "20", "mdd"],
+        ["sub-02", "ses-2", "40", "?", "mdd"],
+    ]
+
+
+def test_rows_of_sessions_in_the_participants_table_give_way_to_the_sessions_table() -> None:
+    raw = people().assign(participant_id="sub-01", session_id=["ses-1", "ses-2"])
+    table = pd.DataFrame({"session_id": ["ses-2", "ses-3"], "BDI": ["3", "2"]}, dtype="str")
+    joined = join_sessions(raw, {"sub-01": table}, {"BDI"})
+    assert joined is not None
+    assert joined["session_id"].tolist() == ["ses-1", "ses-2", "ses-3"]
+    assert joined["BDI"].tolist() == ["9", "3", "2"]
+    assert joined["group"].fillna("?").tolist() == ["hc", "mdd", "?"]
+
+
+def test_without_sessions_tables_nothing_changes() -> None:
+    raw = people()
+    assert join_sessions(raw, {}, {"BDI"}) is raw
+    assert join_sessions(None, {}, {"BDI"}) is None
+
+
+def test_sessions_tables_without_participants_table_are_a_table() -> None:
+    table = pd.DataFrame({"session_id": ["ses-1"], "BDI": ["3"]}, dtype="str")
+    joined = join_sessions(None, {"sub-01": table}, {"BDI"})
+    assert joined is not None
+    assert joined.fillna("?").to_numpy().tolist() == [["sub-01", "", "?"], ["sub-01", "ses-1", "3"]]
+
+
+def test_sessions_that_differ_by_leading_zeros_are_noticed() -> None:
+    table = pd.DataFrame({"participant_id": ["sub-01", "sub-01"], "session_id": ["ses-1", "ses-02"]})
+    scans = scans_of("sub-01", "sub-01").assign(session_id=["ses-1", "ses-2"])
+    with pytest.raises(ParticipantsError, match="case alone: sub-01 ses-2 / sub-01 ses-02 "):
+        check_matches(table, scans)
+    check_matches(table.replace("ses-02", "ses-3"), scans)
+    check_matches(table, scans_of("sub-01").assign(session_id=""))
+
+
+def test_message_names_where_the_scans_come_from() -> None:
+    with pytest.raises(ParticipantsError, match="In the table of volumes: sub-01;"):
+        check_matches(pd.DataFrame({"participant_id": ["sub-A"]}), scans_of("sub-01"), source="the table of volumes")
 
 
 def test_long_lists_are_cut() -> None:

@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 
 from morpho.infer.design import HeadSize
-from morpho.infer.effects import (
+from morpho.infer.models import associate_severity, compare_groups
+from morpho.infer.study import Settings, Study, build_study
+from morpho.stats.effects import (
     adjust_p,
     correct_small_sample,
     correlate_partially,
@@ -21,7 +23,6 @@ from morpho.infer.effects import (
     standardise_as_enigma,
     standardise_difference,
 )
-from morpho.infer.models import associate_severity, compare_groups
 
 FAMILIES = {"primary": {"rois": ["hippocampus"], "hemispheres": ["mean"]}}
 NO_HEAD_SIZE = HeadSize("none", "")
@@ -46,32 +47,27 @@ def make_cohort(volume: pd.Series, group: pd.Series, **columns: pd.Series) -> pd
     return pd.DataFrame({**known, "hippocampus_mean_mm3": volume, **columns})
 
 
-def compare(cohort: pd.DataFrame, covariates: list[str], head_size: HeadSize) -> pd.Series:
-    comparison = compare_groups(
-        cohort,
-        families=FAMILIES,
-        reference_group="control",
-        comparison_group="patient",
+def prepare(cohort: pd.DataFrame, covariates: list[str], head_size: HeadSize) -> Study:
+    settings = Settings(
         covariates=covariates,
         head_size=head_size,
+        families=FAMILIES,
         min_group_size=3,
         confidence=0.95,
+        n_permutations=19,
+        seed=1,
+        smallest_effects={"g": 0.2, "partial_r": 0.1},
     )
-    return comparison.effects.iloc[0]
+    domains = {"severity": ["severity_BDI"]}
+    return build_study(cohort, settings, reference_group="control", comparison_group="patient", domains=domains)[0]
+
+
+def compare(cohort: pd.DataFrame, covariates: list[str], head_size: HeadSize) -> pd.Series:
+    return compare_groups(prepare(cohort, covariates, head_size)).effects.iloc[0]
 
 
 def associate(cohort: pd.DataFrame, covariates: list[str], head_size: HeadSize) -> pd.Series:
-    association = associate_severity(
-        cohort,
-        scales=["BDI"],
-        families=FAMILIES,
-        comparison_group="patient",
-        covariates=covariates,
-        head_size=head_size,
-        min_group_size=3,
-        confidence=0.95,
-    )
-    return association.associations.iloc[0]
+    return associate_severity(prepare(cohort, covariates, head_size)).associations.iloc[0]
 
 
 def test_mtcars_weight_by_transmission_equals_r_effectsize() -> None:
@@ -80,7 +76,7 @@ def test_mtcars_weight_by_transmission_equals_r_effectsize() -> None:
     assert row["d"] == pytest.approx(1.89240595391, rel=1e-10)
     assert row["g"] == pytest.approx(1.84463098894, rel=1e-10)
     assert (row["g_ci_low"], row["g_ci_high"]) == pytest.approx((1.00401879595, 2.66392744267), abs=1e-6)
-    assert row["vif_group"] == pytest.approx(1.0)
+    assert row["vif"] == pytest.approx(1.0)
 
 
 def test_mtcars_mileage_adjusted_for_weight_and_power_equals_r() -> None:
@@ -93,7 +89,7 @@ def test_mtcars_mileage_adjusted_for_weight_and_power_equals_r() -> None:
     assert row["t"] == pytest.approx(1.513861975091, rel=1e-10)
     assert row["p"] == pytest.approx(0.1412682367365, rel=1e-10)
     assert row["df"] == 28
-    assert row["vif_group"] == pytest.approx(2.271082083361, rel=1e-10)  # car::vif
+    assert row["vif"] == pytest.approx(2.271082083361, rel=1e-10)  # car::vif
     assert row["d"] == pytest.approx(0.8211626899, rel=1e-9)  # emmeans::eff_size
     assert row["d_enigma"] == pytest.approx(0.5825172178, rel=1e-9)
     assert (row["d_enigma_ci_low"], row["d_enigma_ci_high"]) == pytest.approx((-0.1381929, 1.3032273), abs=1e-7)

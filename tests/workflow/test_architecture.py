@@ -20,7 +20,7 @@ LONGEST_BODY = 40
 LONGEST_MODULE = 300
 # A function this short, or without parameters, may say in its summary what it takes and gives.
 SUMMARY_SUFFICES = 12
-STOREYS = ("morpho.measure.", "morpho.infer.", "morpho.present.", "morpho.phantom")
+STOREYS = ("morpho.measure.", "morpho.infer.", "morpho.present.", "morpho.stats.", "morpho.phantom")
 
 RULE = re.compile(r"^rule (\w+):\n((?:[ \t]+.*\n|\n)*)", re.MULTILINE)
 SCRIPT = re.compile(r'script:\s*"([^"]+)"')

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from morpho.config import check_config, read_config, validate_config
+from morpho.config import check_config, read_config, take_tables, validate_config
 from morpho.errors import ConfigError
 from morpho.rois import check_regions, read_labels, read_rois, resolve_rois
 
@@ -59,7 +59,10 @@ def test_defaults_are_valid_and_complete() -> None:
     read_config(CONFIG_FILE, SCHEMA_FILE)
 
 
-@pytest.mark.parametrize("path", [(), *CLOSED, ("models", "families", "primary")], ids=".".join)
+FREE = [("models", "families", "primary"), ("participants", "variables", "state")]
+
+
+@pytest.mark.parametrize("path", [(), *CLOSED, *FREE], ids=".".join)
 def test_unknown_key_is_refused_at_every_level(config: dict[str, Any], path: tuple[str, ...]) -> None:
     level = config
     for name in path:
@@ -99,6 +102,16 @@ def test_absent_key_is_refused(config: dict[str, Any], path: tuple[str, ...]) ->
         ("quality.min_structure_overlap", 1.5),
         ("figures.formats", ["gif"]),
         ("participants.group_levels", {"1st": ["a"]}),
+        ("participants.severity", {"HADS/depr": "x"}),
+        ("participants.variables", {"": {"column": "x"}}),
+        ("participants.variables", {"ICD-10 ": {"column": "x"}}),
+        ("participants.variables", {"a\tb": {"column": "x"}}),
+        ("participants.variables", {"ICD-10\n": {"column": "x"}}),
+        ("participants.variables", {"ICD-10": {"levels": {}}}),
+        ("participants.variables", {"ICD-10": {"column": None}}),
+        ("participants.variables", {"ICD-10": {"column": "x", "domain": "severity"}}),
+        ("participants.variables", {"relapse": {"column": "x", "levels": {True: ["y"]}}}),
+        ("participants.variables", {"relapse": {"column": "x", "levels": {"yes": [True]}}}),
         ("scans.filters", {"run": {"a": 1}}),
     ],
 )
@@ -107,6 +120,38 @@ def test_impossible_value_is_refused_with_its_key(config: dict[str, Any], key: s
     config[block][name] = value
     with pytest.raises(ConfigError, match=rf"- {re.escape(key)}"):
         validate_config(config, SCHEMA_FILE)
+
+
+def test_names_of_variables_and_scales_may_be_those_of_their_columns(config: dict[str, Any]) -> None:
+    config["participants"]["severity"] = {"HADS-depr": "HADS-depr", "1st score": "1"}
+    config["participants"]["variables"] |= {
+        "ICD-10": {"column": "ICD-10", "levels": {"F32.0": [], "2nd": ["F33", 2], "F34": None}, "domain": "clinical"},
+        "HADS-anx": {"column": "HADS-anx", "unit": None, "domain": None, "levels": None},
+        "5-HTTLPR (rs25531)": {"column": "5-HTTLPR", "levels": {}},
+        "state": None,
+    }
+    validate_config(config, SCHEMA_FILE)
+
+
+def test_yes_without_quotes_is_told_so(config: dict[str, Any]) -> None:
+    config["participants"]["variables"]["relapse"]["levels"] = yaml.safe_load("{yes: [y], no: [n]}")
+    with pytest.raises(ConfigError, match=r"True is not of type 'string' .*Quote yes and no"):
+        validate_config(config, SCHEMA_FILE)
+
+
+def test_study_of_ds002748_fits_the_schema_and_does_not_contradict_itself() -> None:
+    study = ROOT / "config/ds002748.yaml"
+    layers = [CONFIG_FILE, study]
+    paths = {"volumes": "v.tsv", "participants": "p.tsv", "output_dir": "results"}
+    config, tables = take_tables(yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8")) | paths, layers)
+    assert tables == {"volumes": "v.tsv", "participants": "p.tsv"}
+    validate_config(config, SCHEMA_FILE)
+    check_config(config, tables=True)
+    variables = config["participants"]["variables"]
+    assert variables["ICD-10"]["levels"] == {"mild": ["F32.0"], "moderate": ["F32.1"]}
+    assert variables["anxiety_total"] == {"column": "HADS-anx", "unit": "points", "domain": "anxiety"}
+    assert variables["handedness"] == {"column": "Edinburgh", "levels": None}
+    assert config["volumes"] == yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))["volumes"]
 
 
 def test_readme_lists_exactly_the_keys_of_the_schema() -> None:

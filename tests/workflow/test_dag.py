@@ -1,4 +1,7 @@
-"""Dry runs of small BIDS folders: which scans would be measured, and what is refused before the first job."""
+"""Dry runs of small BIDS folders: which scans would be measured, and what is refused before the first job.
+
+Tables are joined for real, as nothing has to be measured for it.
+"""
 
 import re
 import subprocess
@@ -9,8 +12,14 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+
+from morpho.infer.cohort import NOT_LISTED
+from morpho.scans import read_scans
+from morpho.tables import read_table, write_table
+from morpho.volume_tables import NO_ROW
 
 ROOT = Path(__file__).parents[2]
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
@@ -70,6 +79,15 @@ def dry_run(bids_dir: Path, **settings: object) -> DryRun:
     done = subprocess.run(command, cwd=workplace, capture_output=True, encoding="utf-8", check=False)
     assert sorted(bids_dir.rglob("*")) == before
     assert not (workplace / "my results").exists()
+    return DryRun(done.returncode, done.stdout, done.stderr)
+
+
+def run_cohort(folder: Path, *options: str, configfile: str | None = None, **paths: str) -> DryRun:
+    """Ask Snakemake, in a folder, for the cohort table."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1", *options]
+    command += ["--configfile", configfile] if configfile else []
+    command += ["--config", *(f"{key}={path}" for key, path in paths.items()), "--", "my results/group/cohort.tsv"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     return DryRun(done.returncode, done.stdout, done.stderr)
 
 
@@ -156,3 +174,102 @@ def test_label_that_the_atlas_lacks_is_refused(bids_dir: Path) -> None:
     table.write_text(rois, encoding="utf-8")
     run = dry_run(bids_dir, volumes={"rois": str(table)})
     assert_refused(run, "labels that the atlas does not have", "frontalcape (L, region frontal_pole)")
+
+
+def test_sessions_tables_are_inputs_of_the_cohort(bids_dir: Path) -> None:
+    add_scans(bids_dir, "sub-01_ses-1", "sub-01_ses-2", "sub-02_ses-1")
+    write_participants(bids_dir, PEOPLE)
+    table = bids_dir / "sub-01" / "sub-01_sessions.tsv"
+    table.write_text("session_id\tBDI\nses-1\t20\n2\t9\n", encoding="utf-8")
+    run = dry_run(bids_dir, participants={"severity": {"BDI": "BDI"}})
+    assert run.returncode == 0, run.errors
+    readers = [rule for rule, details in JOB.findall(run.output) if "sub-01_sessions.tsv" in details]
+    assert readers == ["assemble_cohort"]
+
+
+def write_volumes(bids_dir: Path, *scans: tuple[str, str]) -> None:
+    """Write what measuring would have written of these scans (folder, scan)."""
+    for folder, scan in scans:
+        stem = bids_dir.parent / "my results" / folder / "anat" / scan
+        volumes = pd.DataFrame({"roi": ["hippocampus"], "hemisphere": ["L"], "volume_mm3": [3000.0]})
+        columns: dict[str, dict[str, object]] = {name: {} for name in [*volumes.columns, "input_kind"]}
+        write_table(volumes, f"{stem}_seg-desikankilliany_desc-volumes_morph.tsv", columns)
+        write_table(pd.DataFrame({"input_kind": ["extracted"]}), f"{stem}_desc-quality_metrics.tsv", columns)
+
+
+def test_changed_sessions_table_makes_only_the_cohort_again(bids_dir: Path) -> None:
+    add_scans(bids_dir, "sub-01_ses-1", "sub-01_ses-2", "sub-02_ses-1")
+    write_participants(bids_dir, PEOPLE)
+    table = bids_dir / "sub-01" / "sub-01_sessions.tsv"
+    table.write_text(
+        "session_id\tage\tbmi\tacq_time\nses-1\t30\t22\t2024-01-01\n2\t31\tn/a\t2024-01-15\n", encoding="utf-8"
+    )
+    scans = [("sub-01/ses-1", "sub-01_ses-1"), ("sub-01/ses-2", "sub-01_ses-2"), ("sub-02/ses-1", "sub-02_ses-1")]
+    write_volumes(bids_dir, *scans)
+    paths = {"bids_dir": bids_dir.name, "output_dir": "my results"}
+    run = run_cohort(bids_dir.parent, **paths)
+    assert run.returncode == 0, run.errors
+    cohort = read_table(bids_dir.parent / "my results" / "group" / "cohort.tsv")
+    assert cohort["scan"].tolist() == [scan for _, scan in scans]
+    assert cohort["age_years"].tolist() == [30.0, 31.0, 40.0]
+    assert cohort["bmi"].fillna(-1).tolist() == [22.0, -1.0, -1.0]
+    assert cohort["weeks"].fillna(-1).tolist() == [0.0, 2.0, -1.0]
+    assert cohort["group"].tolist() == ["control", "control", "patient"]
+    table.write_text("session_id\tbmi\nses-1\t23\n", encoding="utf-8")
+    assert set(run_cohort(bids_dir.parent, "--dry-run", **paths).jobs) == {"assemble_cohort"}
+
+
+def test_unreadable_cell_of_a_sessions_table_is_refused(bids_dir: Path) -> None:
+    add_scans(bids_dir, "sub-01_ses-1")
+    write_participants(bids_dir, PEOPLE)
+    table = bids_dir / "sub-01" / "sub-01_sessions.tsv"
+    table.write_text("session_id\tbmi\tacq_time\n1\thigh\tMonday\n", encoding="utf-8")
+    assert_refused(dry_run(bids_dir), "'sub-01': 'high'", "participants.variables.bmi: null", "'sub-01': 'Monday'")
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """Make a folder with a table of volumes, one of participants, and a configuration of their columns."""
+    volumes = "participant_id,hippocampus_L_mm3,hippocampus_R_mm3,ICV\n01,3000,3200,1500000\n2,3100,,1400000\n4,1,1,9\n"
+    people = (
+        "participant_id\tage\tgender\tgroup\tICD-10\n01\t30\tf\thc\tn/a\n2\t40\tm\tmdd\tF32.1\n3\t50\tf\tmdd\tF32.0\n"
+    )
+    variables = {"ICD-10": {"column": "ICD-10", "levels": {"mild": ["F32.0"], "moderate": ["F32.1"]}}}
+    config = {"participants": {"columns": {"sex": "gender"}, "variables": variables}, "bids_dir": "not looked at"}
+    (tmp_path / "volumes.csv").write_text(volumes, encoding="utf-8")
+    (tmp_path / "people.tsv").write_text(people, encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return tmp_path
+
+
+PATHS = {"volumes": "volumes.csv", "participants": "people.tsv", "output_dir": "my results"}
+
+
+def test_tables_in_place_of_scans_give_the_cohort(tables: Path) -> None:
+    run = run_cohort(tables, configfile="study.yaml", **PATHS)
+    assert run.returncode == 0, run.errors
+    group = tables / "my results" / "group"
+    cohort = read_table(group / "cohort.tsv").set_index("participant_id")
+    assert cohort["group"].fillna("?").to_dict() == {"sub-01": "control", "sub-2": "patient", "sub-4": "?"}
+    assert cohort["ICD-10"].fillna("?").tolist() == ["?", "moderate", "?"]
+    assert cohort["sex"].fillna("?").tolist() == ["F", "M", "?"]
+    assert set(cohort["input_kind"]) == {"table"}
+    assert cohort["hippocampus_mean_mm3"].fillna(-1).tolist() == [3100.0, -1.0, 1.0]
+    assert cohort["tiv_whole_mm3"].tolist() == [1500000, 1400000, 9]
+    exclusions = read_table(group / "exclusions.tsv").set_index("participant_id")
+    assert exclusions["reason"].to_dict() == {"sub-3": NO_ROW, "sub-4": NOT_LISTED}
+    assert read_scans(group / "scans.tsv")["path"].unique().tolist() == ["volumes.csv"]
+    assert len(read_table(group / "roi_volumes.tsv")) == 12
+    flow = read_table(group / "flow.tsv")
+    assert flow.loc[flow["step"] == "with_participants_row", "n_participants"].tolist() == [2]
+    again = run_cohort(tables, "--dry-run", configfile="study.yaml", **PATHS)
+    assert again.jobs == {}, again.output
+
+
+def test_tables_are_checked_before_any_job(tables: Path) -> None:
+    absent = PATHS | {"participants": "nobody.tsv"}
+    assert_refused(run_cohort(tables, "--dry-run", **absent), "There is no file 'nobody.tsv'")
+    assert_refused(run_cohort(tables, "--dry-run", **PATHS), "no column 'sex'", "but 'gender'")
+    (tables / "volumes.csv").write_text("participant_id,hippocampus_L_mm3\n1,-5\n", encoding="utf-8")
+    run = run_cohort(tables, "--dry-run", configfile="study.yaml", **PATHS)
+    assert_refused(run, "sub-1 hippocampus_L_mm3: '-5'")

@@ -1,45 +1,7 @@
-"""Takes the tables of all scans and the participants table, gives the cohort table and everyone who is left out."""
+"""Takes the tables of all scans and the participants table, gives the cohort table and everyone who is left out.
 
-from hashlib import sha256
-
-
-rule list_scans:
-    """List every T1w found, which one of each session was chosen, and why the others were not."""
-    output:
-        scans=group_file("scans.tsv"),
-    log:
-        log_file("list_scans", "cohort"),
-    params:
-        bids_dir=config["bids_dir"],
-        output_dir=OUT,
-        choice=config["scans"],
-        content=sha256(SCANS.to_csv().encode()).hexdigest()[:16],
-        code=source_digest("morpho.bids", "morpho.scans", "morpho.tables"),
-    script:
-        "../scripts/list_scans.py"
+Which rules make these tables depends on what there is: scans that are measured, or a table of volumes.
+"""
 
 
-rule assemble_cohort:
-    """Join the volumes of all scans with the participants, and record who is left out and why."""
-    input:
-        scans=rules.list_scans.output.scans,
-        participants=[str(PARTICIPANTS)] if PARTICIPANTS.exists() else [],
-        volumes=every_scan(rules.measure_volumes.output.volumes),
-        quality=every_scan(rules.measure_volumes.output.quality),
-    output:
-        volumes=group_file("roi_volumes.tsv"),
-        cohort=group_file("cohort.tsv"),
-        exclusions=group_file("exclusions.tsv"),
-        flow=group_file("flow.tsv"),
-    log:
-        log_file("assemble_cohort", "cohort"),
-    params:
-        participants=drop_removed(config)["participants"],
-        code=source_digest(
-            "morpho.infer.cohort",
-            "morpho.covariates",
-            "morpho.participants",
-            "morpho.tables",
-        ),
-    script:
-        "../scripts/assemble_cohort.py"
+include: "assemble.smk" if TABLES is None else "tables.smk"

@@ -1,6 +1,7 @@
 """Takes the configuration, the BIDS folder and its participants table; checks all of them before the first job.
 
-Gives the list of scans to measure, and the functions that name files.
+Gives the list of scans to measure, and the functions that name files. With a table of volumes in place of scans
+(`TABLES`), nothing is to be measured.
 """
 
 import os
@@ -8,13 +9,16 @@ import sys
 
 from morpho.atlas import TEMPLATE_SPACE, file_sha256, find_data_file, load_atlas
 from morpho.bids import find_scans
-from morpho.config import check_config, drop_removed, validate_config
-from morpho.covariates import standardise_participants
+from morpho.claims_file import read_claims
+from morpho.config import check_config, drop_removed, take_tables, validate_config
+from morpho.covariates import standardise_participants, varying_columns
 from morpho.derivatives import derivative_path
 from morpho.errors import MorphoError
-from morpho.participants import check_matches, read_participants
+from morpho.infer.claim_parsing import parse_claims
+from morpho.participants import check_matches, join_sessions, read_participants, read_sessions
 from morpho.provenance import source_digest
-from morpho.rois import check_regions, read_labels, read_rois, resolve_rois
+from morpho.rois import TOTALS, check_regions, read_labels, read_rois, resolve_rois
+from morpho.volume_tables import read_volume_table
 
 # One thread per job: the jobs of a cohort keep all cores busy, and sums do not depend on the number of threads.
 for variable in (
@@ -31,10 +35,21 @@ def project_file(location):
     return str(find_data_file(location, base=Path() if Path(location).exists() else Path(workflow.basedir)))
 
 
+def separate_tables():
+    """Put the blocks of keys back where the configuration names tables; give the paths of these tables, or None."""
+    layers = [
+        Path(workflow.basedir, "config", "config.yaml"),
+        *workflow.overwrite_configfiles,
+    ]
+    restored, tables = take_tables(config, layers)
+    config.update(restored)
+    return tables
+
+
 def check_inputs():
-    """Check everything that can be checked before hours are spent; give the scans table."""
+    """Check everything that can be checked before hours are spent; give the scans table and the regions."""
     validate_config(config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
-    check_config(config)
+    check_config(config, tables=TABLES is not None)
     labels = read_labels(project_file(config["atlas"]["labels"]))
     rois = read_rois(project_file(config["volumes"]["rois"]))
     check_regions(
@@ -42,24 +57,42 @@ def check_inputs():
         atlas=config["atlas"]["name"],
         families=drop_removed(config)["models"]["families"],
     )
+    claims = project_file(config["models"]["claims"])
+    schema = Path(workflow.basedir, "workflow", "schemas", "claims.schema.yaml")
+    parse_claims(read_claims(claims, schema), drop_removed(config)["models"]["families"])
     resolve_rois(rois, labels)
     load_atlas(config["atlas"]["name"], Path(project_file(config["atlas"]["image"])), labels)
+    regions = list(dict.fromkeys(rois["roi"]))
+    if TABLES:
+        return check_tables(regions), regions
     scans = find_scans(config["bids_dir"], output_dir=config["output_dir"], **config["scans"])
+    sessions = read_sessions(config["bids_dir"], scans["participant_id"])
     raw = read_participants(Path(config["bids_dir"], "participants.tsv"))
+    settings = drop_removed(config)["participants"]
+    raw = join_sessions(raw, sessions, varying_columns(settings))
     if raw is not None:
-        standardise_participants(raw, **drop_removed(config)["participants"])
+        standardise_participants(raw, **settings)
         check_matches(raw, scans)
-    return scans
+    return scans, regions
+
+
+def check_tables(regions):
+    """Check the tables that stand for scans and participants; give a scans table without scans."""
+    scans = read_volume_table(TABLES["volumes"], regions=regions, totals=TOTALS)[1]
+    raw = read_participants(TABLES["participants"], required=True)
+    standardise_participants(raw, **drop_removed(config)["participants"])
+    check_matches(raw, scans, source="the table of volumes")
+    return scans.iloc[:0]
 
 
 try:
-    SCANS = check_inputs()
+    TABLES = separate_tables()
+    SCANS, REGIONS = check_inputs()
 except MorphoError as error:
     sys.exit(f"morpho: {error}")
 
 OUT = config["output_dir"].rstrip("/")
 CHOSEN = SCANS[SCANS["chosen"]].set_index("scan")
-PARTICIPANTS = Path(config["bids_dir"], "participants.tsv")
 SEGMENTATION = f"seg-{config['atlas']['name']}"
 TO_TEMPLATE = f"from-T1w_to-{TEMPLATE_SPACE}_mode-image"
 FROM_TEMPLATE = f"from-{TEMPLATE_SPACE}_to-T1w_mode-image"

@@ -56,7 +56,7 @@ rule write_report:
         figure_format="svg" if "svg" in FORMATS else FORMATS[0],
         linked=["group_comparison", "severity_association", "quality", "exclusions", "scans"],
         code=source_digest(
-            "morpho.present.report", "morpho.present.captions", "morpho.infer.effects", "morpho.measure.quality"
+            "morpho.present.report", "morpho.present.captions", "morpho.stats.effects", "morpho.measure.quality"
         ),
     script:
         "../scripts/write_report.py"

@@ -1,19 +1,19 @@
 """Adapter of rule `associate_severity`: tables in, `morpho.infer.models.associate_severity`, tables out."""
 
+from morpho.covariates import text_variables
 from morpho.infer.cohort import describe_exclusions
-from morpho.infer.design import resolve_head_size
-from morpho.infer.dictionaries import ASSOCIATIONS, PARTIAL_RESIDUALS
-from morpho.infer.models import associate_severity
+from morpho.infer.dictionaries import PARTIAL_RESIDUALS, SEVERITY
+from morpho.infer.models import EXCLUSION_COLUMNS, associate_severity, join_tables
+from morpho.infer.study import prepare_study
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table
 
 log_to(snakemake.log[0])
-out, settings = snakemake.output, dict(snakemake.params.settings)
-cohort = read_table(snakemake.input.cohort)
-substitute = settings.pop("head_size_substitute")
-settings["head_size"] = resolve_head_size(cohort, head_size=settings["head_size"], substitute=substitute)
-del settings["reference_group"]
-result = associate_severity(cohort, scales=snakemake.params.scales, **settings)
-write_table(result.associations, out.associations, ASSOCIATIONS)
-write_table(result.partial_residuals, out.residuals, PARTIAL_RESIDUALS)
-write_table(result.exclusions, out.exclusions, describe_exclusions())
+given, out, params = snakemake.input, snakemake.output, snakemake.params
+cohort = read_table(given.cohort, text=text_variables(params.participants["variables"]))
+study, left_out = prepare_study(cohort, params.models, params.participants)
+result = associate_severity(study)
+exclusions = join_tables([left_out, result.exclusions], EXCLUSION_COLUMNS)
+write_table(result.associations, out.associations, SEVERITY, digits=17)
+write_table(result.partial_residuals, out.residuals, PARTIAL_RESIDUALS, digits=17)
+write_table(exclusions, out.exclusions, describe_exclusions())

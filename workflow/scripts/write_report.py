@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from morpho.failures import sort_failures
-from morpho.infer.effects import smallest_detectable_g
+from morpho.stats.effects import smallest_detectable_g
 from morpho.logs import log_to
 from morpho.measure.quality import QUALITY_DICTIONARY
 from morpho.present.captions import caption_overlays

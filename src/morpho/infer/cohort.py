@@ -13,15 +13,20 @@ import pandas as pd
 
 from morpho.errors import DesignError
 from morpho.failures import Failure
-from morpho.participants import list_some
+from morpho.infer.join import join_participants
 from morpho.tables import describe_column
+from morpho.user_tables import list_some
 
 logger = logging.getLogger(__name__)
 
 VOLUME_COLUMNS = ["participant_id", "session_id", "scan", "roi", "hemisphere", "volume_mm3"]
 EXCLUSION_COLUMNS = ["participant_id", "session_id", "scan", "stage", "reason"]
 KEYS = ["participant_id", "session_id", "scan"]
-INPUT_KINDS = {"whole_head": "scan of the whole head", "extracted": "brain extracted before it came to morpho"}
+INPUT_KINDS = {
+    "whole_head": "scan of the whole head",
+    "extracted": "brain extracted before it came to morpho",
+    "table": "no scan: the volumes come from a table that was made elsewhere",
+}
 NO_SCAN = "no T1w scan found"
 NOT_LISTED = "not in participants.tsv: measured, but without group, sex, age, site and severity"
 
@@ -62,6 +67,7 @@ def assemble_cohort(
     failures: Mapping[str, Failure],
     *,
     input_kinds: Mapping[str, str],
+    without_scan: str = NO_SCAN,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Join volumes with participants, one row per measured scan, and list who is lost and why.
 
@@ -72,11 +78,14 @@ def assemble_cohort(
     scans
         The scans table: one row per T1w found, columns scan, participant_id, session_id, path, chosen, reason.
     participants
-        From `morpho.covariates.standardise_participants`; None if the cohort has no table.
+        From `morpho.covariates.standardise_participants`; None if the cohort has no table. See
+        `morpho.infer.join.join_participants`.
     failures
         Scan -> why it was not measured.
     input_kinds
-        Scan -> "whole_head" or "extracted", for every measured scan.
+        Scan -> one of `INPUT_KINDS`, for every measured scan.
+    without_scan
+        Reason for people of `participants` who are not in `scans`.
 
     Returns
     -------
@@ -100,10 +109,10 @@ def assemble_cohort(
     cohort = chosen[chosen["scan"].isin(wide.index)].reset_index(drop=True)
     cohort["input_kind"] = cohort["scan"].map(dict(input_kinds)).astype("str")
     if participants is not None:
-        cohort = cohort.merge(participants, on="participant_id", how="left")
+        cohort = join_participants(cohort, participants)
     cohort = cohort.merge(wide, left_on="scan", right_index=True, how="left")
     _check_one_row_each(cohort)
-    exclusions = _list_exclusions(cohort, scans, participants, failures)
+    exclusions = _list_exclusions(cohort, scans, participants, failures, without_scan)
     logger.info("cohort: %d of %d chosen scans measured, %d exclusions", len(cohort), len(chosen), len(exclusions))
     return cohort, exclusions
 
@@ -173,13 +182,14 @@ def _list_exclusions(
     scans: pd.DataFrame,
     participants: pd.DataFrame | None,
     failures: Mapping[str, Failure],
+    without_scan: str,
 ) -> pd.DataFrame:
     """List people without a chosen scan, failed scans, and measured scans without a row in the participants table."""
     with_scan = set(scans.loc[scans["chosen"], "participant_id"])
     reasons = scans.groupby("participant_id", sort=True)["reason"].unique()
     lost = {str(name): "; ".join(reasons[name]) for name in reasons.index if name not in with_scan}
     listed = participants["participant_id"].tolist() if participants is not None else []
-    lost |= {name: NO_SCAN for name in listed if name not in reasons.index}
+    lost |= {name: without_scan for name in listed if name not in reasons.index}
     rows = [
         {"participant_id": name, "session_id": "", "scan": "", "stage": "scans", "reason": reason}
         for name, reason in sorted(lost.items())
@@ -192,41 +202,6 @@ def _list_exclusions(
         unlisted = _keys_of(cohort[~cohort["participant_id"].isin(listed)])
         rows += [{**keys, "stage": "cohort", "reason": NOT_LISTED} for keys in unlisted]
     return pd.DataFrame(rows, columns=EXCLUSION_COLUMNS, dtype="str")
-
-
-def count_flow(scans: pd.DataFrame, cohort: pd.DataFrame, participants: pd.DataFrame | None) -> pd.DataFrame:
-    """Count participants and scans at every step from the BIDS folder to the groups.
-
-    Parameters
-    ----------
-    scans, participants
-        As in `assemble_cohort`.
-    cohort
-        From `assemble_cohort`.
-
-    Returns
-    -------
-    One row per step, columns ``step`` (found, chosen, measured, with_participants_row, then group once per group and
-    for people without one), ``group`` ("" but in the last rows; "none" for people without a group), ``n_participants``
-    and ``n_scans``. Steps that need a table which the cohort lacks are absent.
-    """
-    steps = [
-        ("found", "", scans[scans["path"] != ""]),
-        ("chosen", "", scans[scans["chosen"]]),
-        ("measured", "", cohort),
-    ]
-    if participants is not None:
-        listed = cohort[cohort["participant_id"].isin(participants["participant_id"])]
-        steps.append(("with_participants_row", "", listed))
-        if "group" in listed:
-            groups = listed["group"].astype("str").fillna("none")
-            steps += [("group", str(name), listed[groups == name]) for name in sorted(set(groups))]
-    return pd.DataFrame(
-        [
-            {"step": step, "group": group, "n_participants": rows["participant_id"].nunique(), "n_scans": len(rows)}
-            for step, group, rows in steps
-        ]
-    )
 
 
 def describe_volumes() -> dict[str, dict[str, object]]:
@@ -274,16 +249,6 @@ def describe_exclusions() -> dict[str, dict[str, object]]:
         **_describe_keys(),
         "stage": describe_column("Where the person or scan was lost", levels=stages),
         "reason": describe_column("Why, in words"),
-    }
-
-
-def describe_flow() -> dict[str, dict[str, object]]:
-    """Describe the columns of the flow table."""
-    return {
-        "step": describe_column("Step from the BIDS folder to the groups"),
-        "group": describe_column("Group, in the last rows; n/a before, none for people without a group"),
-        "n_participants": describe_column("Participants left", units="people"),
-        "n_scans": describe_column("Scans left", units="scans"),
     }
 
 

@@ -1,25 +1,33 @@
 """Who enters a model, and with which covariates.
 
-Takes the cohort table (one row per measured scan) and gives, for the volume of one region, the people with all values
-and the formula of the model. Nothing is imputed. Which questions are asked, and of which regions, is the business of
-`morpho.infer.models`; `morpho.infer.fit` estimates.
+Takes people (one row each) and gives, for the volume of one region, those with all values and the formula of the
+model. Nothing is imputed. Which questions are asked, and of which regions, is the business of `morpho.infer.claims`;
+`morpho.infer.fit` estimates.
 """
 
+from __future__ import annotations
+
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import patsy
 
 from morpho.errors import ConfigError, DesignError
+from morpho.infer.sessions import choose_baseline
 
 logger = logging.getLogger(__name__)
 
 COVARIATE_COLUMNS = {"age": "age_years", "sex": "sex"}
+AGE_TERMS = {
+    "linear": "age_years",
+    "quadratic": "age_years + np.square(age_years)",
+    "spline": "cr(age_years, df=3, constraints='center')",
+}
 HEAD_SIZES = {"tiv": "total intracranial volume", "affine_tiv": "affine head size", "brain_volume": "brain volume"}
-FIRST_SESSIONS = ("ses-base", "ses-bl", "ses-pre")  # "post" would come before "pre" in the alphabet
 MM3_PER_DM3 = 1e6
 
 
@@ -31,57 +39,60 @@ class HeadSize:
     note: str
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of every region: `focus` is a cohort column, called `name` in the formula, entering as `term`."""
+class CovariateChoice(Protocol):
+    """Whatever says which covariates the models have: a `Model`, or the settings of a study."""
 
-    focus: str
-    name: str
-    term: str
+    @property
+    def covariates(self) -> Sequence[str]:
+        """Some of "age" and "sex"."""
+
+    @property
+    def head_size(self) -> HeadSize:
+        """Head-size term."""
+
+    @property
+    def age_model(self) -> str:
+        """Key of `AGE_TERMS`."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the volume of a region is set against: `terms` in patsy's language, of the columns `variables`; covariates.
+
+    `covariates` are of "age" and "sex"; `age_model` is a key of `AGE_TERMS`; site joins by itself.
+    """
+
+    terms: str
+    variables: Sequence[str]
     covariates: Sequence[str]
     head_size: HeadSize
+    age_model: str = "linear"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The people of one model (columns named as in `formula`), its notes, and who lacks which cohort columns."""
+    """The people of one model (columns named as in `formula`), its notes, and who lacks which cohort columns.
+
+    `terms` are the terms of interest, `variables` their columns.
+    """
 
     outcome: str
     data: pd.DataFrame
     formula: str
+    terms: str
+    variables: tuple[str, ...]
     head_size: HeadSize
     notes: tuple[str, ...]
     missing: dict[str, list[str]]
 
 
-def choose_baseline(cohort: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep the first measured session of each participant, as models take one row per person.
+@dataclass(frozen=True)
+class Covariates:
+    """Numeric covariates of some people, centred: `matrix` (people, columns) has no intercept; NaN where unknown."""
 
-    Parameters
-    ----------
-    cohort
-        One row per measured scan, with ``participant_id``, ``session_id`` and ``scan``.
-
-    Returns
-    -------
-    The rows kept, in their order, and the later sessions as exclusions (``participant_id``, ``session_id``, ``scan``,
-    ``stage``, ``reason``).
-
-    Notes
-    -----
-    ASSUME: session labels sort in time, numbers by their value (2 before 10). Labels that begin with "base", "bl" or
-    "pre" come first.
-    """
-    sessions = cohort["session_id"].fillna("").astype(str)
-    order = {label: place for place, label in enumerate(sorted(set(sessions), key=_order_session))}
-    place = sessions.map(order)
-    is_first = place == place.groupby(cohort["participant_id"]).transform("min")
-    is_first &= ~cohort.assign(place=place).duplicated(["participant_id", "place"])
-    later = cohort.loc[~is_first, ["participant_id", "session_id", "scan"]].assign(stage="models")
-    later["reason"] = "not the first measured session of this participant, the one that models use"
-    if len(later):
-        logger.info("%d later sessions left out, %d participants remain", len(later), is_first.sum())
-    return cohort[is_first], later.reset_index(drop=True)
+    matrix: pd.DataFrame
+    terms: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def resolve_head_size(cohort: pd.DataFrame, *, head_size: str, substitute: str) -> HeadSize:
@@ -115,20 +126,23 @@ def resolve_head_size(cohort: pd.DataFrame, *, head_size: str, substitute: str) 
     n_missing = int(baseline[column].isna().sum()) if column in baseline else len(baseline)
     if n_missing == 0 or substitute == head_size:
         return HeadSize(column, f"{HEAD_SIZES[head_size]}, as config models.head_size says")
-    instead = f"{HEAD_SIZES[substitute]} serves" if substitute in HEAD_SIZES else "no head-size term is used"
+    serves = substitute if f"{substitute}_whole_mm3" in baseline else "none"
+    instead = f"{HEAD_SIZES[serves]} serves" if serves in HEAD_SIZES else "no head-size term is used"
+    why = " (brain-extracted images have no skull)" if column in baseline else ""
     note = (
-        f"{HEAD_SIZES[head_size]} could not be measured in {n_missing} of {len(baseline)} scans"
-        f" (brain-extracted images have no skull); {instead} for everyone instead"
+        f"{HEAD_SIZES[head_size]} could not be measured in {n_missing} of {len(baseline)} scans{why}; {instead} for"
+        " everyone instead"
     )
     logger.warning("%s", note)
-    return HeadSize(f"{substitute}_whole_mm3" if substitute in HEAD_SIZES else "none", note)
+    return HeadSize(f"{serves}_whole_mm3" if serves in HEAD_SIZES else "none", note)
 
 
-def select_sample(people: pd.DataFrame, outcome: str, question: Question) -> Sample:
+def select_sample(people: pd.DataFrame, outcome: str, model: Model) -> Sample:
     """Take the people with all values that a model needs, and write its formula.
 
     Age and head size are centred at the mean of the sample, head size is in dm3 (litres). Site enters when the sample
-    has more than one. A covariate that is the same for everyone, or is the outcome itself, is left out with a note.
+    has more than one. A covariate that is the same for everyone, is the outcome itself, or is part of the terms of
+    interest, is left out (the first two with a note).
 
     Parameters
     ----------
@@ -136,25 +150,35 @@ def select_sample(people: pd.DataFrame, outcome: str, question: Question) -> Sam
         Rows of the cohort table, one per participant.
     outcome
         Column with the volume in mm3.
-    question
-        Term of interest and covariates.
+    model
+        Terms of interest and covariates.
 
     Returns
     -------
-    Sample with ``participant_id``, ``volume_mm3``, the term of interest and the covariates, nothing missing,
+    Sample with ``participant_id``, ``volume_mm3``, the variables of the terms and the covariates, nothing missing,
     and ``group``.
+
+    Raises
+    ------
+    DesignError
+        If `people` lacks a column that the model needs.
     """
-    head_size = question.head_size
+    head_size = model.head_size
     if head_size.column == outcome:
         head_size = HeadSize("none", f"{outcome} is the outcome itself, so it cannot be its own covariate")
-    columns = {"volume_mm3": outcome, question.name: question.focus, **_name_covariates(question, head_size)}
+    covariates = {
+        name: column
+        for name, column in _name_covariates(model.covariates, head_size).items()
+        if column not in model.variables
+    }
+    columns = {"volume_mm3": outcome, **{name: name for name in model.variables}, **covariates}
     _check_present(people, list(dict.fromkeys(["group", *columns.values()])))
-    frame = pd.DataFrame({name: people[column].to_numpy() for name, column in columns.items()})
+    frame = people[list(columns.values())].set_axis(list(columns), axis="columns").reset_index(drop=True)
     for name in frame.columns[frame.columns.str.endswith("_dm3")]:
-        frame[name] /= MM3_PER_DM3
+        frame[name] = frame[name] / MM3_PER_DM3
     frame["site"] = people["site"].to_numpy() if "site" in people else None
-    if len(set(frame.dropna()["site"])) > 1:
-        columns["site"] = "site"
+    if "site" not in columns and len(set(frame.dropna()["site"])) > 1:
+        columns["site"] = covariates["site"] = "site"
     participants = people["participant_id"].astype(str).to_numpy()
     lacking = frame[list(columns)].isna()
     missing = {
@@ -163,26 +187,69 @@ def select_sample(people: pd.DataFrame, outcome: str, question: Question) -> Sam
     }
     frame = frame.assign(participant_id=participants, group=people["group"].to_numpy())
     data = frame[~lacking.any(axis=1)].reset_index(drop=True)
-    terms, notes = _write_terms(data, list(columns)[2:])
+    terms, notes = _write_terms(data, list(covariates), model.age_model)
     if "site" not in columns and 0 < data["site"].count() < len(data):
         notes.append("some people have no site; no site term, as the others share one")
-    formula = " + ".join([f"volume_mm3 ~ {question.term}", *terms])
-    return Sample(outcome, _centre(data, list(columns)[2:]), formula, head_size, tuple(notes), missing)
+    formula = " + ".join([f"volume_mm3 ~ {model.terms}", *terms])
+    data = _drop_unused_levels(_centre(data, list(covariates)))
+    return Sample(outcome, data, formula, model.terms, tuple(model.variables), head_size, tuple(notes), missing)
 
 
-def _order_session(label: str) -> tuple[bool, list[str | int]]:
-    """Place a session label in time: first the usual names of a first session, then by the numbers in it."""
-    parts = re.split(r"(\d+)", label.lower())
-    return not label.lower().startswith(FIRST_SESSIONS), [int(part) if part.isdigit() else part for part in parts]
+def build_covariates(
+    people: pd.DataFrame, choice: CovariateChoice, *, outcome: str = "", site: bool = True
+) -> Covariates:
+    """Build the covariates of a model as numbers, for methods that take no formula.
+
+    Parameters
+    ----------
+    people
+        One row per participant.
+    choice
+        Covariates, head size and age model.
+    outcome
+        Column of the volume; a head size that is the outcome itself is left out.
+    site
+        Whether site columns join when there is more than one site.
+
+    Returns
+    -------
+    Covariates with the index of `people`; rows with a missing covariate are NaN throughout.
+
+    Raises
+    ------
+    DesignError
+        If `people` lacks a covariate, or nobody has all of them.
+    """
+    head_size = choice.head_size if choice.head_size.column != outcome else HeadSize("none", "")
+    columns = _name_covariates(choice.covariates, head_size)
+    if site and "site" in people and people["site"].nunique() > 1:
+        columns["site"] = "site"
+    _check_present(people, list(columns.values()))
+    frame = people[list(columns.values())].set_axis(list(columns), axis="columns")
+    for name in frame.columns[frame.columns.str.endswith("_dm3")]:
+        frame[name] = frame[name] / MM3_PER_DM3
+    known = frame.dropna()
+    if len(frame) and known.empty:
+        counts = ", ".join(f"{name} {count}" for name, count in frame.isna().sum().items())
+        msg = (
+            f"Nobody has all covariates; missing of {len(frame)} people: {counts}. Drop a covariate, or fill the table."
+        )
+        raise DesignError(msg)
+    terms, notes = _write_terms(known, list(columns), choice.age_model)
+    if not terms:
+        return Covariates(pd.DataFrame(index=people.index), (), tuple(notes))
+    matrix = patsy.dmatrix(" + ".join(terms), _centre(known, list(columns)), return_type="dataframe")
+    matrix = matrix.drop(columns="Intercept").set_axis(known.index)
+    return Covariates(matrix.reindex(people.index), tuple(terms), tuple(notes))
 
 
-def _name_covariates(question: Question, head_size: HeadSize) -> dict[str, str]:
+def _name_covariates(covariates: Sequence[str], head_size: HeadSize) -> dict[str, str]:
     """Map names in the formula to columns of the cohort table."""
-    unknown = sorted(set(question.covariates) - set(COVARIATE_COLUMNS))
+    unknown = sorted(set(covariates) - set(COVARIATE_COLUMNS))
     if unknown:
         msg = f"Unknown covariates in config models.covariates: {unknown}. Use some of: {', '.join(COVARIATE_COLUMNS)}."
         raise ConfigError(msg)
-    columns = {COVARIATE_COLUMNS[name]: COVARIATE_COLUMNS[name] for name in question.covariates}
+    columns = {COVARIATE_COLUMNS[name]: COVARIATE_COLUMNS[name] for name in covariates}
     if head_size.column != "none":
         columns[head_size.column.removesuffix("_mm3") + "_dm3"] = head_size.column
     return columns
@@ -192,25 +259,34 @@ def _check_present(people: pd.DataFrame, columns: Sequence[str]) -> None:
     """Refuse a model of columns that the cohort table does not have."""
     problems = []
     for column in (column for column in columns if column not in people):
-        name = column.removesuffix("_years")
-        key = "severity" if name.startswith("severity_") else f"columns.{name}"
+        name = column.removesuffix("_years") if column in COVARIATE_COLUMNS.values() else column
         if column.endswith("_mm3"):
             problems.append(f"the cohort table has no column {column}: not measured (config volumes.rois)")
+        elif name.startswith("severity_"):
+            problems.append(f"participants.tsv has no {name} column (config participants.severity)")
         else:
-            problems.append(f"participants.tsv has no {name} column (config participants.{key})")
+            key = "columns" if name in {*COVARIATE_COLUMNS, "group", "site"} else "variables"
+            problems.append(f"participants.tsv has no {name} column (config participants.{key}.{name})")
     if problems:
         raise DesignError("; ".join(problems))
 
 
-def _write_terms(data: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
+def _write_terms(data: pd.DataFrame, names: Sequence[str], age_model: str) -> tuple[list[str], list[str]]:
     """Write the covariates that vary as terms of the formula, and a note on each that does not."""
+    codes = {"sex": "C(sex, Sum)", "site": "C(site)", "age_years": AGE_TERMS[age_model]}
     terms, notes = [], []
     for name in names:
         if data[name].nunique() < 2:
             notes += [f"{name} left out of the model: it is {value} for everyone" for value in data[name].iloc[:1]]
         else:
-            terms.append({"sex": "C(sex, Sum)", "site": "C(site)"}.get(name, name))
+            terms.append(codes.get(name, name))
     return terms, notes
+
+
+def _drop_unused_levels(data: pd.DataFrame) -> pd.DataFrame:
+    """Forget levels of categories that nobody has: they would be columns of zeros in the design."""
+    categories = data.select_dtypes("category").columns
+    return data.assign(**{name: data[name].cat.remove_unused_categories() for name in categories})
 
 
 def _centre(data: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -1,43 +1,44 @@
-"""Fit the models of all regions and read their term of interest.
+"""Fit the models of all regions with statsmodels and read their effect of interest.
 
-Takes people and a question (`morpho.infer.design`) and gives estimate, interval and residuals of each region. A model
-that cannot be estimated is refused with the reason in words; statsmodels itself would fit it in silence.
+Takes people, a model (`morpho.infer.design`) and an effect (`morpho.infer.contrasts`) and gives estimate, interval and
+residuals of each region. A model that cannot be estimated is refused with the reason in words.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import patsy
 import statsmodels.api as sm
 
 from morpho.errors import DesignError
-from morpho.infer.design import Question, Sample, select_sample
+from morpho.infer.contrasts import Effect
+from morpho.infer.design import Model, Sample, select_sample
+from morpho.infer.diagnostics import Diagnostics, diagnose
+from morpho.infer.plans import Plan, check_spread, plan_effect
 
 logger = logging.getLogger(__name__)
 
-MIN_RESIDUAL_DF = 3
-RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
 NO_RESIDUAL = 1e-18  # residual over total sum of squares: rounding, not biology
 
-CAUTION_VIF = 5.0  # beyond it, the term shares most of its spread with the covariates
+CAUTION_VIF = 5.0  # beyond it, the effect shares most of its spread with the covariates
+REFUSE_VIF = 10.0
 
 Array = npt.NDArray[np.float64]
-Families = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
-class TermFit:
-    """The term of interest in a fitted model; arrays have one value per person of the sample.
+class EffectFit:
+    """The effect of interest in a fitted model; arrays have one value per person of the sample.
 
-    `mean_at_zero` is the prediction with the term at 0 and all else at its mean; `adjusted` the volumes with
-    everybody's other covariates moved to their mean; residuals are those of volume and term on the other covariates.
+    `se_hc3` and `p_hc3` do not assume equal spread. `unit_variance` is c'(X'X)^-1 c; `vif` how much of it is due to the
+    covariates. `reference_mean` is the mean from which a difference starts (for a slope, the overall mean); `adjusted`
+    the volumes with everybody's other covariates moved to their mean; residuals are those of volume and of the effect's
+    column on all else.
     """
 
     estimate: float
@@ -47,12 +48,15 @@ class TermFit:
     p: float
     ci_low: float
     ci_high: float
+    se_hc3: float
+    p_hc3: float
     unit_variance: float
     vif: float
-    mean_at_zero: float
+    reference_mean: float
     adjusted: Array
     term_residual: Array
     volume_residual: Array
+    diagnostics: Diagnostics
 
 
 @dataclass(frozen=True)
@@ -64,28 +68,29 @@ class RegionModel:
 
     place: dict[str, str]
     sample: Sample | None
-    fit: TermFit | None
+    fit: EffectFit | None
     reason: str
 
 
 def fit_regions(
     people: pd.DataFrame,
-    question: Question,
-    families: Families,
+    model: Model,
+    effect: Effect,
+    places: Sequence[Mapping[str, str]],
     *,
     check: Callable[[Sample], None],
     confidence: float,
 ) -> Iterator[RegionModel]:
-    """Fit the same model to every region and hemisphere of every family.
+    """Fit the same model to the volume of every place.
 
     Parameters
     ----------
     people
-        Rows of the cohort table, one per participant.
-    question
-        Term of interest and covariates.
-    families
-        ``rois`` and ``hemispheres`` by name of the family.
+        One row per participant.
+    model, effect
+        What volumes are set against, and which quantity is read.
+    places
+        ``family``, ``roi`` and ``hemisphere`` of each test.
     check
         Raises `DesignError` for a sample that must not be analysed.
     confidence
@@ -93,118 +98,97 @@ def fit_regions(
 
     Yields
     ------
-    One model per family, region and hemisphere, in the order of `families`.
+    One model per place, in their order.
     """
-    places = [
-        {"family": family, "roi": roi, "hemisphere": hemisphere}
-        for family, regions in families.items()
-        for roi in regions["rois"]
-        for hemisphere in regions["hemispheres"]
-    ]
-    for place in places:
+    plans: dict[tuple[str, ...], Plan] = {}
+    for place in map(dict, places):
         outcome, sample = f"{place['roi']}_{place['hemisphere']}_mm3", None
         try:
-            sample = select_sample(people, outcome, question)
+            sample = select_sample(people, outcome, model)
             check(sample)
-            fit = fit_term(sample, question, confidence)
+            key = (sample.formula, *sample.data["participant_id"])
+            if key not in plans:
+                plans[key] = plan_effect(sample, effect)
+            fit = fit_effect(sample, plans[key], confidence)
+            _check_inflation(fit.vif, effect, sample)
         except DesignError as refusal:
-            logger.warning("%s ~ %s refused: %s", outcome, question.focus, refusal)
+            logger.warning("%s, %s refused: %s", outcome, effect, refusal)
             yield RegionModel(place, sample, None, str(refusal))
             continue
         logger.info("%s: %s, n = %d, left out: %s", outcome, sample.formula, len(sample.data), sample.missing or "none")
-        caution = f"{question.focus} overlaps with the covariates (variance inflation {fit.vif:.1f})"
+        caution = f"{effect.of} overlaps with the covariates (variance inflation {fit.vif:.1f})"
         notes = [*sample.notes, caution] if fit.vif > CAUTION_VIF else sample.notes
         yield RegionModel(place, sample, fit, "; ".join(notes))
 
 
-def fit_term(sample: Sample, question: Question, confidence: float) -> TermFit:
-    """Fit the model of one region by ordinary least squares and read its term of interest.
+def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
+    """Fit the model of one region by ordinary least squares and read its effect of interest.
 
     Parameters
     ----------
     sample
         Analysis set and formula.
-    question
-        The term to read; it must be one column of the design.
+    plan
+        Design and effect, from `plan_effect`.
     confidence
         Coverage of the interval, between 0 and 1.
 
     Returns
     -------
-    Estimate in mm3 per unit of the term, with what effect sizes and figures need.
+    Estimate in mm3 (per unit of a slope), with what effect sizes and figures need.
 
     Raises
     ------
     DesignError
-        If volume or term do not vary, columns of the design cannot be told apart, fewer than 3 residual degrees of
-        freedom remain, or the covariates leave no residual at all.
+        If the volume does not vary, or the covariates leave no residual at all.
     """
-    _check_spread(sample, question)
-    volume, X, focus = _build_design(sample, question)
-    _check_estimable(sample, X)
-    names, y, design = list(X.columns), volume.to_numpy(), X.to_numpy()
-    fit = sm.OLS(y, design).fit()
+    check_spread(sample.data["volume_mm3"], sample.outcome)
+    X, contrast = plan.X.to_numpy(), plan.contrast
+    fit = sm.OLS(sample.data["volume_mm3"].to_numpy(dtype=float), X).fit()
     if fit.ssr <= NO_RESIDUAL * fit.centered_tss:
-        msg = f"{sample.outcome} is reproduced exactly by {', '.join(names)}: no residual is left to test against"
+        names = ", ".join(map(str, plan.X.columns))
+        msg = f"{sample.outcome} is reproduced exactly by {names}: no residual is left to test against"
         raise DesignError(msg)
-    x, nuisance = design[:, focus], np.delete(design, focus, axis=1)
-    coefficients = np.delete(fit.params, focus)
-    term_residual = x - nuisance @ np.linalg.lstsq(nuisance, x, rcond=None)[0]
-    unit_variance = float(fit.normalized_cov_params[focus, focus])
-    ci_low, ci_high = fit.conf_int(1 - confidence)[focus]
-    return TermFit(
-        estimate=float(fit.params[focus]),
-        se=float(fit.bse[focus]),
-        t=float(fit.tvalues[focus]),
+    unit_variance = float(contrast @ fit.normalized_cov_params @ contrast)
+    test = fit.t_test(contrast)
+    robust = fit.get_robustcov_results("HC3", use_t=True).t_test(contrast)
+    ci_low, ci_high = np.ravel(test.conf_int(1 - confidence))
+    term_residual = X @ fit.normalized_cov_params @ contrast / unit_variance
+    estimate, residual = test.effect.item(), np.asarray(fit.resid)
+    return EffectFit(
+        estimate=estimate,
+        se=test.sd.item(),
+        t=test.tvalue.item(),
         df=int(fit.df_resid),
-        p=float(fit.pvalues[focus]),
+        p=float(np.ravel(test.pvalue)[0]),
         ci_low=float(ci_low),
         ci_high=float(ci_high),
+        se_hc3=float(np.ravel(robust.sd)[0]),
+        p_hc3=float(np.ravel(robust.pvalue)[0]),
         unit_variance=unit_variance,
-        vif=unit_variance * float(np.sum((x - x.mean()) ** 2)),
-        mean_at_zero=float(nuisance.mean(axis=0) @ coefficients),
-        adjusted=y - (nuisance - nuisance.mean(axis=0)) @ coefficients,
+        vif=unit_variance / plan.alone,
+        reference_mean=float(plan.reference @ fit.params),
+        adjusted=residual + _predict_levels(sample, plan, fit.params),
         term_residual=term_residual,
-        volume_residual=np.asarray(fit.resid) + term_residual * float(fit.params[focus]),
+        volume_residual=residual + term_residual * estimate,
+        diagnostics=diagnose(fit),
     )
 
 
-def _check_spread(sample: Sample, question: Question) -> None:
-    """Refuse a volume or a scale that is the same for everyone."""
-    for name, column in (("volume_mm3", sample.outcome), (question.name, question.focus)):
-        values = sample.data[name]
-        if values.nunique() < 2:
-            seen = f"it is {values.iloc[0]} for all {len(values)} people" if len(values) else "nobody has a value"
-            msg = f"{column} does not vary: {seen}"
-            raise DesignError(msg)
+def _predict_levels(sample: Sample, plan: Plan, coefficients: Array) -> Array:
+    """Predict each person's mean for their own level of the variable of interest, all else being averaged."""
+    if not plan.by_level:
+        return np.full(len(sample.data), float(plan.reference @ coefficients))
+    means = {level: float(weights @ coefficients) for level, weights in plan.by_level.items()}
+    predicted: Array = sample.data[plan.of].map(means).to_numpy(dtype=float)
+    return predicted
 
 
-def _build_design(sample: Sample, question: Question) -> tuple[pd.Series[float], pd.DataFrame, int]:
-    """Build outcome, design matrix (people, columns) and the place of the term of interest in it."""
-    y, X = patsy.dmatrices(sample.formula, sample.data, NA_action="raise", return_type="dataframe")
-    return y.iloc[:, 0], X, X.design_info.slice(question.term).start
-
-
-def _check_estimable(sample: Sample, X: pd.DataFrame) -> None:
-    """Refuse a design whose columns repeat each other (statsmodels would fit it in silence) or use up the people."""
-    df = len(X) - X.shape[1]
-    if df < MIN_RESIDUAL_DF:
+def _check_inflation(vif: float, effect: Effect, sample: Sample) -> None:
+    """Refuse an effect that shares nearly all its spread with the covariates."""
+    if vif > REFUSE_VIF:
         msg = (
-            f"{len(X)} people for {X.shape[1]} columns of the design leave {df} residual degrees of freedom; "
-            f"{MIN_RESIDUAL_DF} are the least. Drop covariates or add people"
+            f"{effect.of} cannot be told from the covariates: variance inflation {vif:.1f}, where {REFUSE_VIF:g} is "
+            f"the most. Drop a covariate that says the same ({sample.formula})"
         )
         raise DesignError(msg)
-    _, singular, directions = np.linalg.svd(X.to_numpy() / np.linalg.norm(X.to_numpy(), axis=0), full_matrices=False)
-    silent = directions[singular <= RANK_TOLERANCE * singular[0]]
-    if len(silent) == 0:
-        return
-    aliased = [
-        name
-        for name, share in zip(X.columns, np.abs(silent).max(axis=0), strict=True)
-        if share > 1e-6 and name != "Intercept"
-    ]
-    msg = f"the effects of {', '.join(aliased)} cannot be told apart: these columns of the design repeat each other"
-    if {"group", "site"} <= set(sample.data) and any("site" in name for name in aliased):
-        counts = Counter(zip(sample.data["site"], sample.data["group"], strict=True))
-        msg += f" ({', '.join(f'site {site}: {n} {group}' for (site, group), n in sorted(counts.items()))})"
-    raise DesignError(msg)

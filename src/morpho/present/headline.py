@@ -118,7 +118,7 @@ def find_detectable(
     effects
         Group comparison.
     smallest_g
-        Hedges' g from the sizes of both groups, alpha and power (`morpho.infer.effects.smallest_detectable_g`).
+        Hedges' g from the sizes of both groups, alpha and power (`morpho.stats.effects.smallest_detectable_g`).
     alpha, power
         Of one two-sided test.
 
@@ -239,8 +239,8 @@ def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: p
         warnings.append(
             "Some scans show whole heads, others extracted brains; volumes may differ for that reason alone."
         )
-    if len(effects) and (effects["vif_group"] > HIGH_VIF).any():
+    if len(effects) and (effects["vif"] > HIGH_VIF).any():
         warnings.append(
-            "Groups differ strongly in a covariate (vif_group above 5): their effect is hard to tell from it."
+            "Groups differ strongly in a covariate (vif above 5): their effect is hard to tell from it."
         )
     return warnings

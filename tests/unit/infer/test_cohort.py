@@ -16,12 +16,12 @@ from morpho.infer.cohort import (
     NOT_LISTED,
     VOLUME_COLUMNS,
     assemble_cohort,
-    count_flow,
     describe_cohort,
     describe_exclusions,
     describe_volumes,
     gather_volumes,
 )
+from morpho.infer.flow import count_flow, describe_flow
 from morpho.tables import read_table, write_table
 
 
@@ -125,6 +125,24 @@ def test_everyone_is_accounted_for(study: Study) -> None:
     assert set(cohort["participant_id"]) | set(exclusions["participant_id"]) == everyone
 
 
+def test_reason_of_people_without_scan_can_be_another(study: Study) -> None:
+    _, exclusions = assemble_cohort(
+        study.volumes, study.scans, study.participants, study.failures, input_kinds=study.input_kinds, without_scan="x"
+    )
+    assert exclusions.set_index("participant_id").loc["sub-06", "reason"] == "x"
+
+
+def test_values_that_change_over_time_belong_to_their_session(study: Study) -> None:
+    assert study.participants is not None
+    study.participants["session_id"] = ["", "", "", "ses-1", ""]
+    later = {"participant_id": ["sub-02"], "session_id": ["ses-2"], "age_years": [21.5]}
+    study.participants = pd.concat([study.participants, pd.DataFrame(later)])
+    cohort, exclusions = study.assemble()
+    assert cohort["age_years"].fillna(-1).tolist() == [10.0, 20.0, 21.5, -1.0]
+    assert cohort["group"].fillna("?").tolist() == ["?", "patient", "patient", "?"]
+    assert len(exclusions) == 4
+
+
 def test_a_lost_visit_is_not_a_lost_person(study: Study) -> None:
     lost = study.scans["session_id"] == "ses-2"
     study.scans.loc[lost, ["chosen", "reason"]] = [False, "no T1w image in anat/"]
@@ -184,7 +202,7 @@ def spoil(study: Study, how: str) -> None:
         ("stale failure", "failure notes of scans that are not chosen: sub-99"),
         ("both", "are both measured and failed: sub-01"),
         ("neither", "are neither measured nor failed: sub-03"),
-        ("kind", "have no input kind of whole_head, extracted: sub-01"),
+        ("kind", "have no input kind of whole_head, extracted, table: sub-01"),
         ("volume twice", "have a volume more than once: sub-01"),
         ("participant twice", "more than one row for: sub-01"),
     ],
@@ -218,7 +236,9 @@ def test_flow_counts_people_and_scans(study: Study) -> None:
 def test_tables_are_described_and_survive_the_disk(study: Study, tmp_path: Path) -> None:
     cohort, exclusions = study.assemble()
     covariates: dict[str, Any] = {"group": {"Description": "Group"}, "age_years": {"Description": "Age"}}
+    flow = count_flow(study.scans, cohort, study.participants)
     dictionaries = {
+        "flow": (flow.assign(group=flow["group"].replace("", None)), describe_flow()),
         "cohort": (cohort, describe_cohort(cohort, covariates)),
         "exclusions": (exclusions, describe_exclusions()),
         "volumes": (study.volumes, describe_volumes()),

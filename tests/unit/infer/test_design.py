@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from morpho.errors import ConfigError, DesignError
-from morpho.infer.design import HeadSize, Question, choose_baseline, resolve_head_size, select_sample
+from morpho.infer.design import HeadSize, Model, resolve_head_size, select_sample
+from morpho.infer.sessions import choose_baseline
 
 NO_HEAD_SIZE = HeadSize("none", "")
 TIV = HeadSize("tiv_whole_mm3", "")
@@ -36,8 +37,8 @@ def make_sessions(*labels: str | float) -> pd.DataFrame:
     return pd.DataFrame({"participant_id": "sub-01", "session_id": labels, "scan": [f"s{label}" for label in labels]})
 
 
-def ask(*covariates: str, head_size: HeadSize = NO_HEAD_SIZE) -> Question:
-    return Question("group", "group", "C(group, Treatment('control'))", covariates, head_size)
+def ask(*covariates: str, head_size: HeadSize = NO_HEAD_SIZE) -> Model:
+    return Model("C(group, Treatment('control'))", ("group",), covariates, head_size)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def make_effects() -> pd.DataFrame:
         }
         row |= {"percent": 7.9 * g, "percent_ci_low": 7.9 * (g - half), "percent_ci_high": 7.9 * (g + half)}
         p = float(2 * stats.norm.sf(abs(g) / 0.26))
-        rows.append(row | {"t": g / 0.26, "p": p, "p_fdr": min(1.0, 2 * p), "vif_group": 1.1})
+        rows.append(row | {"t": g / 0.26, "p": p, "p_fdr": min(1.0, 2 * p), "vif": 1.1})
     return pd.DataFrame(rows)
 
 

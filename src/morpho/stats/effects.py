@@ -279,7 +279,14 @@ def smallest_detectable_g(n_reference: int, n_comparison: int, alpha: float, pow
 def _solve_noncentrality(t: float, df: float, probability: float) -> float:
     """Solve P(T <= t | noncentrality) = probability, for t from 0 upwards."""
     reach = t + 10 * float(np.sqrt(1 + t**2 / (2 * df))) + 10  # ten standard errors of the noncentrality, and more
-    return optimize.brentq(lambda shift: stats.nct.cdf(t, df, shift) - probability, -reach, reach, xtol=1e-11)
+
+    def miss(shift: float) -> float:
+        below = float(stats.nct.cdf(t, df, shift))
+        if np.isnan(below):  # scipy's answer far out, where the probability is 0 or 1
+            below = float(shift < t)
+        return below - probability
+
+    return optimize.brentq(miss, -reach, reach, xtol=1e-11)
 
 
 def _check_numbers(*, t: float, df: float, above: int) -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 
 from morpho.errors import DesignError
-from morpho.infer.effects import (
+from morpho.stats.effects import (
     adjust_p,
     correct_small_sample,
     correlate_partially,

@@ -1,0 +1,32 @@
+"""Takes a table of volumes that were measured elsewhere and a participants table, gives what scans would have given."""
+
+
+rule import_tables:
+    """Join volumes that were measured elsewhere with the participants, and record who is left out and why."""
+    input:
+        volumes=TABLES["volumes"],
+        participants=TABLES["participants"],
+    output:
+        scans=group_file("scans.tsv"),
+        volumes=group_file("roi_volumes.tsv"),
+        cohort=group_file("cohort.tsv"),
+        exclusions=group_file("exclusions.tsv"),
+        flow=group_file("flow.tsv"),
+    log:
+        log_file("import_tables", "cohort"),
+    params:
+        regions=REGIONS,
+        participants=drop_removed(config)["participants"],
+        code=source_digest(
+            "morpho.infer.cohort",
+            "morpho.infer.flow",
+            "morpho.covariates",
+            "morpho.participants",
+            "morpho.volume_tables",
+        ),
+    script:
+        "../scripts/import_tables.py"
+
+
+# Everything downstream asks these two rules for their outputs, wherever the volumes come from.
+rules.list_scans = rules.assemble_cohort = rules.import_tables

@@ -1,0 +1,13 @@
+"""Adapter of rule `describe_precision`: effect tables in, `morpho.infer.precision.describe_precision`, a table out."""
+
+from morpho.infer.precision import PRECISION, describe_precision, plan_tests
+from morpho.logs import log_to
+from morpho.reference_data import load_recovery
+from morpho.tables import read_table, write_table
+
+log_to(snakemake.log[0])
+given, params = snakemake.input, snakemake.params
+rows = plan_tests(read_table(given.effects), read_table(given.associations))
+chance = {"alpha": 1 - params.confidence, "confidence": params.confidence, "power": params.power}
+precision = describe_precision(rows, load_recovery(), **chance)
+write_table(precision, snakemake.output.precision, PRECISION, digits=17)

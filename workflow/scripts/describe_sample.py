@@ -1,0 +1,18 @@
+"""Adapter of rule `describe_sample`: tables in, `morpho.infer.sample.describe_sample` and the sites, tables out."""
+
+from morpho.covariates import text_variables
+from morpho.infer.heterogeneity_tables import SITE_COUNTS, SITES
+from morpho.infer.sample import SAMPLE, describe_sample
+from morpho.infer.sites import describe_sites
+from morpho.infer.study import list_described, prepare_study
+from morpho.logs import log_to
+from morpho.tables import read_table, write_table
+
+log_to(snakemake.log[0])
+given, out, params = snakemake.input, snakemake.output, snakemake.params
+cohort = read_table(given.cohort, text=text_variables(params.participants["variables"]))
+study, _ = prepare_study(cohort, params.models, params.participants)
+sites = describe_sites(study.people)
+write_table(describe_sample(study.people, list_described(study)), out.sample, SAMPLE, digits=17)
+write_table(sites.sites, out.sites, SITES, digits=17)
+write_table(sites.counts, out.site_counts, SITE_COUNTS, digits=17)

@@ -1,0 +1,30 @@
+"""Adapter of rule `import_tables`: tables in, `morpho.infer.cohort.assemble_cohort`, tables out."""
+
+from morpho.covariates import describe_participants, standardise_participants
+from morpho.infer.cohort import (
+    assemble_cohort,
+    describe_cohort,
+    describe_exclusions,
+    describe_volumes,
+)
+from morpho.infer.flow import count_flow, describe_flow
+from morpho.logs import log_to
+from morpho.participants import read_participants
+from morpho.rois import TOTALS
+from morpho.scans import describe_scans
+from morpho.tables import describe_column, write_table
+from morpho.volume_tables import NO_ROW, read_volume_table
+
+log_to(snakemake.log[0])
+given, out, params = snakemake.input, snakemake.output, snakemake.params
+volumes, scans = read_volume_table(given.volumes, regions=params.regions, totals=TOTALS)
+participants = standardise_participants(read_participants(given.participants, required=True), **params.participants)
+kinds = dict.fromkeys(volumes["scan"], "table")
+cohort, exclusions = assemble_cohort(volumes, scans, participants, {}, input_kinds=kinds, without_scan=NO_ROW)
+covariates = describe_participants(participants, params.participants["variables"])
+source = {"path": describe_column("Table that the volumes come from")}
+write_table(scans, out.scans, describe_scans() | source)
+write_table(volumes, out.volumes, describe_volumes())
+write_table(cohort, out.cohort, describe_cohort(cohort, covariates))
+write_table(exclusions, out.exclusions, describe_exclusions())
+write_table(count_flow(scans, cohort, participants), out.flow, describe_flow())
