@@ -5,6 +5,8 @@
 
 import sys
 
+from morpho.provenance import source_digest
+
 STUDIES = dict(entry.split("=", 1) for entry in config.get("studies", "").split(",") if "=" in entry)
 if not STUDIES or "output" not in config:
     sys.exit(
@@ -24,5 +26,6 @@ rule combine_exports:
     params:
         studies=list(STUDIES),
         confidence=0.95,
+        code=source_digest("morpho.infer.sharing"),
     script:
         "scripts/combine_exports.py"

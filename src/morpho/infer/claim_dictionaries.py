@@ -73,7 +73,7 @@ CLAIM_TESTS = {
     "decides": describe_column("Whether the verdict on the claim rests on this row, among others"),
     "direction": describe_column("Direction that the claim gives the effect", levels={
         "negative": "below no effect", "positive": "above no effect", "either": "no direction claimed"}),
-    "expected": describe_column("Effect claimed, from the best evidence; else the smallest effect of interest", units="1"),
+    "expected": describe_column("Effect claimed, from the best evidence; else the smallest of interest", units="1"),
     "smallest_effect": describe_column("Smallest effect of interest (config models.smallest_effects)", units="1"),
     "simultaneous_ci_low": describe_column(
         "Lower limit of the interval that holds for all deciding rows of the claim together (Bonferroni)", units="1"

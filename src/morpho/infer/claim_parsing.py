@@ -49,7 +49,7 @@ def _parse_claim(
     name: str, entry: Mapping[str, Any], populations: Mapping[str, Any], families: Families, problems: list[str]
 ) -> Claim:
     """Turn one entry of the file into a claim."""
-    tests = []
+    tests: list[ClaimTest] = []
     for given in entry.get("tests", []):
         place = f"{name}, test {given['test']}"
         test = _parse_test(given, place, problems)

@@ -32,8 +32,8 @@ class ClaimTest:
     """One test of a claim: which people, which model, which quantity, of which regions.
 
     `options` are passed on to analyses that are no linear model. `decides` names the regions whose result decides on
-    the claim, `direction` and `expected` (by region, "" for all) what the claim says of them; `smallest` is the smallest
-    effect of interest, None for that of the configuration.
+    the claim, `direction` and `expected` (by region, "" for all) what the claim says of them; `smallest` is the
+    smallest effect of interest, None for that of the configuration.
     """
 
     name: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +105,8 @@ def find_reference(effect: Effect, data: pd.DataFrame, design: patsy.DesignInfo)
     """
     negative = {level: -weight for level, weight in (effect.weights or {}).items() if weight < 0}
     rows = [share * _predict_row({effect.of: level, **effect.where}, data, design) for level, share in negative.items()]
-    return np.sum(rows, axis=0) / sum(negative.values())
+    reference: Array = np.sum(rows, axis=0) / sum(negative.values())
+    return reference
 
 
 def find_joint_columns(effect: Effect, design: patsy.DesignInfo) -> Array:
@@ -207,15 +209,18 @@ def _list_moves(
     return [({name: level}, weight) for level, weight in weights.items() if weight]
 
 
-def _predict_row(values: Mapping[str, object], data: pd.DataFrame, design: patsy.DesignInfo) -> Array:
+def _predict_row(values: Mapping[str, Any], data: pd.DataFrame, design: patsy.DesignInfo) -> Array:
     """Average design row of the people after some of their values were changed."""
     moved = data.copy()
     for name, value in values.items():
         if isinstance(value, str) and value not in set(data[name]):
             msg = f"Nobody has {name} {value!r}; seen are {', '.join(map(str, sorted(set(data[name]))))}."
             raise DesignError(msg)
-        is_category = isinstance(data[name].dtype, pd.CategoricalDtype)
-        moved[name] = pd.Categorical([value] * len(data), dtype=data[name].dtype) if is_category else value
+        levels = data[name].dtype
+        if isinstance(levels, pd.CategoricalDtype):
+            moved[name] = pd.Categorical([str(value)] * len(data), categories=levels.categories.tolist())
+        else:
+            moved = moved.assign(**{name: value})
     row: Array = np.asarray(patsy.build_design_matrices([design], moved, NA_action="raise")[0]).mean(axis=0)
     return row
 

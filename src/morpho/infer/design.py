@@ -222,7 +222,7 @@ def build_covariates(
     """
     head_size = choice.head_size if choice.head_size.column != outcome else HeadSize("none", "")
     columns = _name_covariates(choice.covariates, head_size)
-    if site and "site" in people and people["site"].nunique() > 1:
+    if site and "site" in people and len(set(people["site"].dropna())) > 1:
         columns["site"] = "site"
     _check_present(people, list(columns.values()))
     frame = people[list(columns.values())].set_axis(list(columns), axis="columns")

@@ -39,7 +39,7 @@ TEST = {
     "p": describe_column("Two-sided p value of t", units="1"),
     "p_hc3": describe_column("The same with a standard error that allows unequal spread (HC3)", units="1"),
     "p_permutation": describe_column(
-        "p of the region alone by permutation of residuals (Freedman-Lane), within sites; to be read where cells are small",
+        "p of the region alone by permutation of residuals (Freedman-Lane) within sites; to be read in small cells",
         units="1",
     ),
     "p_familywise": describe_column(

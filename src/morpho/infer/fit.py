@@ -178,10 +178,9 @@ def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
 def _predict_levels(sample: Sample, plan: Plan, coefficients: Array) -> Array:
     """Predict each person's mean for their own level of the variable of interest, all else being averaged."""
     if not plan.by_level:
-        return np.full(len(sample.data), float(plan.reference @ coefficients))
+        return np.zeros(len(sample.data)) + float(plan.reference @ coefficients)
     means = {level: float(weights @ coefficients) for level, weights in plan.by_level.items()}
-    predicted: Array = sample.data[plan.of].map(means).to_numpy(dtype=float)
-    return predicted
+    return np.array([means[level] for level in sample.data[plan.of]])
 
 
 def _check_inflation(vif: float, effect: Effect, sample: Sample) -> None:

@@ -22,11 +22,11 @@ from morpho.infer.design import Model, Sample, select_sample
 from morpho.infer.fit import RegionModel, fit_regions
 from morpho.infer.rows import Row, describe_difference, describe_joint, describe_model, describe_slope
 from morpho.infer.study import Settings, name_column
-from morpho.stats.effects import adjust_p
+from morpho.stats.effects import Correction, adjust_p
 from morpho.stats.permutation import permute_freedman_lane
 
 EVERYBODY = "everybody_whole_mm3"  # a volume that nobody lacks
-CORRECTIONS = {"p_fdr": "fdr_bh", "p_by": "fdr_by", "p_holm": "holm"}
+CORRECTIONS: Mapping[str, Correction] = {"p_fdr": "fdr_bh", "p_by": "fdr_by", "p_holm": "holm"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def permute_family(
             volumes.to_numpy(dtype=float),
             design.to_numpy(),
             _find_contrasts(question.effect, sample, design),
-            blocks=pd.factorize(sites)[0] if sites.nunique() > 1 else None,
+            blocks=pd.factorize(sites)[0] if len(set(sites.dropna())) > 1 else None,
             n_permutations=settings.n_permutations,
             seed=settings.seed,
         )
@@ -143,7 +143,7 @@ def correct_families(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     for places in table.groupby(list(keys), sort=False).indices.values():
         rows = table.index[places]
         for column, method in CORRECTIONS.items():
-            table.loc[rows, column] = adjust_p(table.loc[rows, "p"].to_numpy(dtype=float), method)  # type: ignore[arg-type]
+            table.loc[rows, column] = adjust_p(table.loc[rows, "p"].to_numpy(dtype=float), method)
         table.loc[rows, "family_size"] = len(rows)
     return table
 

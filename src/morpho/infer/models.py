@@ -112,7 +112,8 @@ def associate_severity(study: Study) -> SeverityAssociation:
     ASSUME: volume is linear in the score.
     """
     patients = study.people[study.people["group"] == "patient"] if "group" in study.people else study.people
-    rows, residuals, models = [], [], []
+    rows, residuals = [], []
+    models: list[RegionModel] = []
     for column in study.domains.get("severity", ()):
         scale = column.removeprefix("severity_")
         term = column if column.isidentifier() else f'Q("{column}")'

@@ -93,7 +93,8 @@ def build_design(sample: Sample) -> pd.DataFrame:
     """
     for name in sample.variables:
         check_spread(sample.data[name], name)
-    X = patsy.dmatrix(sample.formula.partition("~")[2], sample.data, NA_action="raise", return_type="dataframe")
+    right = sample.formula.partition("~")[2]
+    X: pd.DataFrame = patsy.dmatrix(right, sample.data, NA_action="raise", return_type="dataframe")
     _check_estimable(sample, X)
     return X
 

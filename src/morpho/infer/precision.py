@@ -98,7 +98,9 @@ def plan_tests(effects: pd.DataFrame, associations: pd.DataFrame) -> pd.DataFram
     One row per test, with ``effect_size``, ``expected`` and ``expected_source``.
     """
     groups = effects.assign(effect_size="g", expected=effects["enigma_ref_d"])
-    groups["expected_source"] = ("ENIGMA-MDD, " + effects["enigma_measure"].astype("str")).where(groups["expected"].notna())
+    groups["expected_source"] = ("ENIGMA-MDD, " + effects["enigma_measure"].astype("str")).where(
+        groups["expected"].notna()
+    )
     slopes = associations.assign(effect_size="partial_r", contrast="severity " + associations["scale"].astype("str"))
     return pd.concat([part for part in (groups, slopes) if len(part)], ignore_index=True)
 

@@ -171,7 +171,7 @@ def _describe_cells(sample: Sample, fit: EffectFit, effect: Effect) -> Row:
     inside = np.logical_and.reduce(
         [(sample.data[name] == level).to_numpy() for name, level in effect.where.items()] or [True]
     )
-    levels = {"reference": [], "comparison": []}
+    levels: dict[str, list[str]] = {"reference": [], "comparison": []}
     for level, weight in (effect.weights or {}).items():
         levels["reference" if weight < 0 else "comparison"] += [level] if weight else []
     row: Row = {}
@@ -202,7 +202,7 @@ def _pool_sd(row: Row, sizes: dict[str, int]) -> float:
 
 def _correlate_ranks(sample: Sample, effect: Effect, confidence: float) -> Row:
     """Give the partial rank correlation: the same model on ranks of volume, predictor and numeric covariates."""
-    numeric = [name for name in sample.data.select_dtypes("number") if name != "volume_mm3"]
+    numeric = [str(name) for name in sample.data.select_dtypes("number") if name != "volume_mm3"]
     ranked = sample.data.assign(**{name: sample.data[name].rank() for name in ["volume_mm3", *numeric]})
     X = build_design(Sample(**{**vars(sample), "data": ranked}))
     fit = sm.OLS(ranked["volume_mm3"].to_numpy(), X.to_numpy()).fit()

@@ -63,7 +63,7 @@ def vary_analysis(people: pd.DataFrame, question: Question, settings: Settings) 
         for case in _list_cases(people, columns, question):
             rows += _estimate(case, places, question.effect, settings)
     order = {tuple(place[key] for key in KEYS): number for number, place in enumerate(question.places)}
-    rows.sort(key=lambda row: order[tuple(row[key] for key in KEYS)])
+    rows.sort(key=lambda row: order[tuple(str(row[key]) for key in KEYS)])
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(NUMBERS, "float64"))
 
 
@@ -114,7 +114,7 @@ def _list_cases(people: pd.DataFrame, columns: Sequence[str], question: Question
         yield _Case("unmedicated", "", people[people["medication"] != "current"], model, columns)
     if "quality_flagged" in people and people["quality_flagged"].astype(bool).any():
         yield _Case("quality_ok", "", people[~people["quality_flagged"].astype(bool)], model, columns)
-    if "site" in people and people["site"].nunique() > 1:
+    if "site" in people and len(set(people["site"].dropna())) > 1:
         for site in sorted(people["site"].dropna().unique()):
             yield _Case("loso", str(site), people[people["site"] != site], model, columns)
 

@@ -117,20 +117,20 @@ def _make(recipe: Mapping[str, Any], people: pd.DataFrame, domains: Mapping[str,
             values[_meets(people, condition)] = level
         return pd.Series(pd.Categorical(values, categories=list(content)), index=people.index)
     if kind == "scores":
-        return people[content["column"]].map({str(level): float(value) for level, value in content["values"].items()})
+        scores = {str(level): float(value) for level, value in content["values"].items()}
+        return pd.Series(people[content["column"]].map(scores), dtype="float64")
     if kind == "common_scale":
         is_patient = people["group"] == "patient" if "group" in people else pd.Series(data=True, index=people.index)
         return _standardise_within(people[list(domains[content])], is_patient)
     values = people[content].astype("float64")
-    return np.log1p(values) if kind == "log1p" else np.log(values.where(values > 0))
+    return pd.Series(np.log1p(values) if kind == "log1p" else np.log(values.where(values > 0)), dtype="float64")
 
 
 def _standardise_within(scales: pd.DataFrame, is_reference: pd.Series[bool]) -> pd.Series[float]:
     """Give each person the z among patients of the first scale they have; a constant scale, or one of two, is none."""
     patients = scales[is_reference]
-    spread = patients.std(ddof=1)
-    usable = [str(name) for name in scales if patients[name].count() > 2 and spread[name] > 0]
-    z = (scales[usable] - patients[usable].mean()) / spread[usable]
+    usable = [str(name) for name in scales.columns if patients[name].count() > 2 and patients[name].std() > 0]
+    z = (scales[usable] - patients[usable].mean()) / patients[usable].std(ddof=1)
     return z.bfill(axis="columns").iloc[:, 0] if usable else pd.Series(np.nan, index=scales.index)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from morpho.infer.verdicts import MEANINGS, Verdict
@@ -47,7 +50,7 @@ def say_claim(verdict: Verdict, rows: pd.DataFrame, deciding: pd.DataFrame) -> s
     return f"{verdict.capitalize()}: {MEANINGS[verdict]}. {'; '.join(listed)}{more}.{missing}"
 
 
-def say_row(row: dict[str, object]) -> str:
+def say_row(row: Mapping[Hashable, Any]) -> str:
     """Say one deciding row: region, effect with simultaneous interval, claimed effect, people."""
     place = " ".join(str(row[name]) for name in ("hemisphere", "roi") if row.get(name) and row[name] != "mean")
     size = NAMES.get(str(row["effect_size"]), str(row["effect_size"]))

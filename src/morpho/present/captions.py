@@ -6,11 +6,13 @@ the same tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from morpho.present.verdicts import DESCRIBED, group_verdicts, is_judged
 from morpho.present.wording import (
+    NOT_THE_SAME,
     count_things,
     describe_adjustment,
     format_counts,
@@ -44,9 +46,91 @@ def caption_effects_forest(effects: pd.DataFrame, *, confidence: float) -> str:
         "for the number of regions; regions are in the order of the table.",
         _describe_groups(fitted, comparison, reference),
         f"Ordinary least squares, adjusted for {describe_adjustment(fitted['formula'])}." if len(fitted) else "",
+        _describe_published(fitted),
         _describe_refused(effects),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _describe_published(fitted: pd.DataFrame) -> str:
+    """Say what the bands of published effects are, and what they are not."""
+    if "enigma_measure" not in fitted or fitted["enigma_ref_d"].isna().all():
+        return ""
+    measures = fitted.loc[fitted["enigma_ref_d"].notna(), "enigma_measure"].map(text_or)
+    text = (
+        "Bands behind the estimates: effect published by the ENIGMA-MDD consortium for the same contrast (thin line) "
+        "with its 95 % confidence interval."
+    )
+    if not measures.str.contains(NOT_THE_SAME).all():
+        text += " Plain bands are of volume; published for the mean of both sides only, they stand for each side too."
+    if measures.str.contains(NOT_THE_SAME).any():
+        text += " Hatched bands are of cortical thickness, not the same quantity as volume: compare the direction only."
+    return text
+
+
+def caption_specification(
+    sensitivity: pd.DataFrame, *, family: str, labels: Mapping[str, str], confidence: float
+) -> str:
+    """Write the caption of `plot_specification`; empty text if no region of the family was analysed.
+
+    Parameters
+    ----------
+    sensitivity
+        The table that is plotted.
+    family
+        The family that is plotted.
+    labels
+        Variant -> what it is, in words.
+    confidence
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    rows = sensitivity[sensitivity["family"] == family]
+    if rows.empty:
+        return ""
+    present = set(rows["variant"])
+    words = [f"{name.replace('_', ' ')}: {text}" for name, text in labels.items() if name in present]
+    refused = rows[(rows["status"] != "fitted") & (rows["variant"] != "main")]
+    return " ".join(
+        [
+            f"Effect of group on the {family} regions in every variant of the analysis, with "
+            f"{percent_of(confidence)} confidence intervals. Black: the main analysis; the grey band carries its interval "
+            "through the others. A line without mark: the variant does not apply to the region; a cross: it could not be "
+            f"estimated{f' ({len(refused)})' if len(refused) else ''}. Variants differ in the same people, so their "
+            "agreement is no replication.",
+            f"{'; '.join(words)}.",
+        ]
+    )
+
+
+def caption_claims(claims: pd.DataFrame, *, meanings: Mapping[str, str]) -> str:
+    """Write the caption of `plot_claims`; empty text if there are no claims.
+
+    Parameters
+    ----------
+    claims
+        The table that is plotted.
+    meanings
+        Verdict -> what it means.
+
+    Returns
+    -------
+    A few sentences.
+    """
+    if claims.empty:
+        return ""
+    n_judged = sum(is_judged(row) for row in claims.to_dict("records"))
+    known = dict(meanings) | {DESCRIBED: "tests were made, but not the one that decides on the claim"}
+    shown = [f"{name}: {known[name]}" for name in group_verdicts(claims) if name in known]
+    text = f"Verdict of this sample on {n_judged} of {count_things(len(claims), 'claim')}, in the order of the claims file."
+    if shown:
+        text += (
+            f" {'; '.join(shown)}. Intervals hold for all deciding regions of a claim together, not over all claims."
+        )
+    return f"{text} Grey: claims not tested, and what they need."
 
 
 def caption_group_distributions(effects: pd.DataFrame, *, family: str, confidence: float) -> str:
@@ -80,7 +164,7 @@ def caption_group_distributions(effects: pd.DataFrame, *, family: str, confidenc
 
 
 def caption_severity_association(associations: pd.DataFrame, *, family: str, scale: str, confidence: float) -> str:
-    """Write the caption of `plot_severity_association`.
+    """Write the caption of `plot_severity_association`; empty text if the scale was not analysed.
 
     Parameters
     ----------
@@ -96,6 +180,8 @@ def caption_severity_association(associations: pd.DataFrame, *, family: str, sca
     A few sentences.
     """
     chosen = associations[(associations["family"] == family) & (associations["scale"] == scale)]
+    if chosen.empty:
+        return ""
     fitted = chosen[chosen["status"] == "fitted"]
     sentences = [
         f"Volume against {scale} score, both as residuals after {describe_adjustment(fitted['formula'])} "

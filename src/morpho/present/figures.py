@@ -18,7 +18,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from morpho.errors import ConfigError
-from morpho.present.forest import draw_family, label_direction, symmetric_reach
+from morpho.present.forest import draw_family, label_direction, name_published, symmetric_reach
 from morpho.present.panels import (
     draw_group,
     draw_partial_regression,
@@ -41,6 +41,7 @@ from morpho.present.wording import (
 Row = dict[Hashable, Any]
 
 LINE_MM = 4.3  # height of one line of the forest plot
+NOTHING_MM = 25.0  # height of a figure without content
 LABEL_LENGTH = 38  # letters of an axis label that fit beside one row of panels
 TITLE_LENGTH = 22  # letters per line above a panel
 SVG_SALT = "morpho"  # any fixed text: makes the identifiers inside SVG files the same in every run
@@ -79,7 +80,8 @@ def plot_effects_forest(effects: pd.DataFrame, *, style: FigureStyle, confidence
     Parameters
     ----------
     effects
-        Group comparison table.
+        Group comparison table; where it has the columns of published effects (``enigma_ref_d`` and so on), these are
+        drawn behind the own ones.
     style
         Look of the figure.
     confidence
@@ -92,7 +94,7 @@ def plot_effects_forest(effects: pd.DataFrame, *, style: FigureStyle, confidence
     comparison, reference = split_contrast(effects)
     families = [rows for _, rows in effects.groupby("family", sort=False)]
     n_lines = [len(rows) + 1 for rows in families]
-    height_mm = LINE_MM * (sum(n_lines) + 2 * len(families)) + 14
+    height_mm = LINE_MM * (sum(n_lines) + 2 * len(families)) + 19
     with rc_context(style.rc_params()):
         figure = new_figure(style.double_column_mm, height_mm)
         panels = figure.subplots(len(families), 1, sharex=True, squeeze=False, height_ratios=n_lines)[:, 0]
@@ -104,6 +106,7 @@ def plot_effects_forest(effects: pd.DataFrame, *, style: FigureStyle, confidence
         label_direction(panels[-1], comparison)
         label = f"Hedges' g ({comparison} {MINUS} {reference}) with {percent_of(confidence)} confidence interval"
         panels[-1].set_xlabel(label, labelpad=2.2 * style.font_size_pt)
+        name_published(figure, effects, style)
     return figure
 
 
@@ -203,13 +206,16 @@ def plot_severity_association(
     Raises
     ------
     ConfigError
-        If `associations` has no such family and scale.
+        If `associations` has the scale, but no such family.
 
     Notes
     -----
+    A scale that was not analysed, because nobody has a score, has a figure that says so.
     The slope of residuals on residuals is that of the whole model: Frisch R, Waugh FV, Econometrica 1933;1:387-401,
     doi:10.2307/1907330.
     """
+    if not (associations["scale"] == scale).any():
+        return plot_nothing(f"{scale} was not analysed: no participant has a score.", style)
     rows = _select(associations, family=family, scale=scale)
     points = residuals[(residuals["family"] == family) & (residuals["scale"] == scale)]
     with rc_context(style.rc_params()):
@@ -228,6 +234,15 @@ def plot_severity_association(
         band = f"band: {percent_of(confidence)} confidence interval of the slope"
         figure.supxlabel(f"{scale}, residual (points); {band}", fontsize=style.font_size_pt)
         figure.supylabel("volume, residual (mm³)", fontsize=style.font_size_pt)
+    return figure
+
+
+def plot_nothing(reason: str, style: FigureStyle) -> Figure:
+    """Make a figure of one column that says why there is nothing to show."""
+    with rc_context(style.rc_params()):
+        figure = new_figure(style.single_column_mm, NOTHING_MM)
+        text = textwrap.fill(reason, LABEL_LENGTH)
+        figure.text(0.5, 0.5, text, ha="center", va="center", style="italic", color="#555555")
     return figure
 
 

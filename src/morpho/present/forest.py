@@ -14,15 +14,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
 
 from morpho.present.style import FigureStyle
-from morpho.present.wording import format_counts, format_interval, roi_name, split_contrast, text_or
+from morpho.present.wording import NOT_THE_SAME, format_counts, format_interval, roi_name, split_contrast, text_or
 
 Row = dict[Hashable, Any]
 
 SIDE_SPREAD = 0.36  # distance of the two hemispheres of one region, in rows
 SIDE_NAMES = {"L": "left", "R": "right"}
 MARKERS = {"mean": "D", "whole": "D", "L": "o", "R": "s"}
+PUBLISHED_HEIGHT = 0.76  # of the band of a published effect, shared by the sides of a region, in rows
+PUBLISHED_LIMITS = ("enigma_ref_ci_low", "enigma_ref_ci_high")
+PUBLISHED_LINE = "#0072B2"
+# A volume is what morpho measures; thickness is hatched, so that the two cannot be taken for each other.
+PUBLISHED_LOOKS: dict[str, dict[str, Any]] = {
+    "published by ENIGMA-MDD: volume": {"facecolor": "#BFDDEF", "edgecolor": "none"},
+    "published by ENIGMA-MDD: thickness, not the same quantity": {
+        "facecolor": "#F7F7F7", "edgecolor": "#A9C7DA", "hatch": "//////", "linewidth": 0.4,
+    },
+}  # fmt: skip
 REASON_LENGTH = 100  # letters of a reason that fit into a line of the forest plot
 DIRECTION_DROP_PT = 20  # from the axis down to the words that say which side is which
 
@@ -57,7 +69,9 @@ def draw_family(axes: Axes, rows: pd.DataFrame, style: FigureStyle) -> None:
     sides = list(dict.fromkeys(rows["hemisphere"]))
     shifts = np.linspace(-SIDE_SPREAD / 2, SIDE_SPREAD / 2, len(sides)) if len(sides) > 1 else np.zeros(1)
     for row in rows.to_dict("records"):
-        _draw_effect(axes, row, rois.index(row["roi"]) + float(shifts[sides.index(row["hemisphere"])]), style)
+        y = rois.index(row["roi"]) + float(shifts[sides.index(row["hemisphere"])])
+        _draw_published(axes, row, y, PUBLISHED_HEIGHT / len(sides))
+        _draw_effect(axes, row, y, style)
     axes.set_yticks(range(len(rois)), [roi_name(roi) for roi in rois])
     axes.set_ylim(len(rois) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -70,6 +84,35 @@ def draw_family(axes: Axes, rows: pd.DataFrame, style: FigureStyle) -> None:
         axes.legend(
             handles=[axes.plot([], [], **options)[0] for options in named], loc="lower left", ncols=len(sides),
             bbox_to_anchor=(1, 1), borderaxespad=0, frameon=False, handletextpad=0.1, columnspacing=0.8,
+        )  # fmt: skip
+
+
+def _draw_published(axes: Axes, row: Row, y: float, height: float) -> None:
+    """Draw the published interval of the region as a band, with a thin line at the published estimate."""
+    if row["status"] != "fitted" or pd.isna(row.get("enigma_ref_d", np.nan)):
+        return
+    low, high = (float(row[name]) for name in PUBLISHED_LIMITS)
+    volume, thickness = PUBLISHED_LOOKS.values()
+    look = thickness if NOT_THE_SAME in text_or(row["enigma_measure"]) else volume
+    axes.add_patch(Rectangle((low, y - height / 2), high - low, height, zorder=0.5, **look))
+    axes.plot(
+        [row["enigma_ref_d"]] * 2, [y - height / 2, y + height / 2], color=PUBLISHED_LINE, linewidth=0.6, zorder=0.8
+    )
+
+
+def name_published(figure: Figure, effects: pd.DataFrame, style: FigureStyle) -> None:
+    """Name the bands of published effects below the figure, each kind that is there; none: no legend."""
+    if "enigma_measure" not in effects:
+        return
+    is_other = effects.loc[effects["enigma_ref_d"].notna(), "enigma_measure"].map(text_or).str.contains(NOT_THE_SAME)
+    shown = [not is_other.all(), is_other.any()] if len(is_other) else [False, False]
+    handles = [
+        Patch(label=name, **look) for (name, look), there in zip(PUBLISHED_LOOKS.items(), shown, strict=True) if there
+    ]
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=len(handles), frameon=False,
+            fontsize=style.font_size_pt - 1,
         )  # fmt: skip
 
 
@@ -116,6 +159,7 @@ def _title_family(rows: pd.DataFrame) -> str:
 
 
 def symmetric_reach(effects: pd.DataFrame) -> float:
-    """Half the width of the axis of effects, so that zero is in the middle and all intervals fit."""
-    limits = effects.loc[effects["status"] == "fitted", ["g_ci_low", "g_ci_high"]].astype(float).abs().to_numpy()
+    """Half the width of the axis of effects, so that zero is in the middle and all intervals and bands fit."""
+    shown = [name for name in ("g_ci_low", "g_ci_high", *PUBLISHED_LIMITS) if name in effects]
+    limits = effects.loc[effects["status"] == "fitted", shown].astype(float).abs().to_numpy()
     return 1.06 * float(np.nanmax(limits)) if limits.size else 1.0

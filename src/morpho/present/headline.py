@@ -240,7 +240,5 @@ def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: p
             "Some scans show whole heads, others extracted brains; volumes may differ for that reason alone."
         )
     if len(effects) and (effects["vif"] > HIGH_VIF).any():
-        warnings.append(
-            "Groups differ strongly in a covariate (vif above 5): their effect is hard to tell from it."
-        )
+        warnings.append("Groups differ strongly in a covariate (vif above 5): their effect is hard to tell from it.")
     return warnings

@@ -32,13 +32,31 @@ def new_figure(width_mm: float, height_mm: float) -> Figure:
     return Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), layout="constrained", facecolor="white")
 
 
-def new_panels(n_panels: int, style: FigureStyle) -> tuple[Figure, list[Axes]]:
-    """Make a figure with one panel per region, filled row by row; spare places stay empty."""
+def new_panels(
+    n_panels: int, style: FigureStyle, *, height_mm: float = PANEL_HEIGHT_MM, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with one panel per region, filled row by row; spare places stay empty.
+
+    Parameters
+    ----------
+    n_panels
+        Number of regions.
+    style
+        Look of the figure.
+    height_mm
+        Height of one row of panels.
+    **options
+        For ``Figure.subplots``, such as ``sharey``.
+
+    Returns
+    -------
+    The figure and its panels.
+    """
     n_columns = min(style.panel_columns, n_panels)
     n_rows = math.ceil(n_panels / n_columns)
     width_mm = max(style.double_column_mm * n_columns / style.panel_columns, style.single_column_mm)
-    figure = new_figure(width_mm, n_rows * PANEL_HEIGHT_MM + 8)
-    panels = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
+    figure = new_figure(width_mm, n_rows * height_mm + 8)
+    panels = list(figure.subplots(n_rows, n_columns, squeeze=False, **options).flat)
     for spare in panels[n_panels:]:
         spare.set_axis_off()
     return figure, panels[:n_panels]

@@ -23,6 +23,15 @@ ROI_NAMES = {
     "affine_tiv": "affine head size",
 }
 SIDES = {"L": "left ", "R": "right "}
+EFFECT_NAMES = {
+    "partial_r": "partial r",
+    "partial_eta_squared": "partial eta squared",
+    "log_odds_ratio": "log odds ratio per SD",
+    "log_variance_ratio": "log variance ratio",
+    "log_rate_ratio": "log rate ratio",
+    "auc": "AUC",
+}
+NOT_THE_SAME = "not the same quantity"  # in what was published: thickness beside a volume
 TERM_NAMES = {"age_years": "age", "C(sex, Sum)": "sex", "C(site)": "site"}
 
 
@@ -57,10 +66,35 @@ def format_p(p: Any) -> str:
     return f"<{TIE}0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def state_p(p: Any) -> str:
-    """Write a p value as in a sentence: ``p = 0.032`` or ``p < 0.001``."""
-    text = format_p(p)
-    return f"p{TIE}{text}" if text.startswith("<") else f"p{TIE}={TIE}{text}"
+def format_factor(value: Any) -> str:
+    r"""Write a Bayes factor with about two significant digits.
+
+    Examples
+    --------
+    >>> [format_factor(value) for value in (0.53648, 0.012, 12.34, 3917.0, 1e-9)]
+    ['0.54', '0.012', '12', '>\xa01000', '<\xa00.001']
+    """
+    if pd.isna(value):
+        return MISSING
+    if value > 1000:
+        return f">{TIE}1000"
+    if value < 0.001:
+        return f"<{TIE}0.001"
+    return format_number(value, 0 if value >= 10 else 1 if value >= 1 else 2 if value >= 0.1 else 3)
+
+
+def format_range(values: Iterable[Any], digits: int) -> str:
+    """Write one number, or the range of several that differ once they are rounded; missing ones are passed over.
+
+    Examples
+    --------
+    >>> format_range([0.511, 0.514], 2), format_range([0.5, 0.8, float("nan")], 1), format_range([], 1)
+    ('0.51', '0.5 to 0.8', 'n/a')
+    """
+    present = sorted(float(value) for value in values if not pd.isna(value))
+    if not present:
+        return MISSING
+    return " to ".join(dict.fromkeys(format_number(value, digits) for value in (present[0], present[-1])))
 
 
 def format_counts(counts: Iterable[Any]) -> str:
@@ -95,6 +129,11 @@ def roi_name(roi: str) -> str:
 def region_name(roi: str, hemisphere: str) -> str:
     """Name of a region with its side, if it has one: ``left hippocampus``."""
     return SIDES.get(hemisphere, "") + roi_name(roi)
+
+
+def effect_name(effect_size: Any) -> str:
+    """Name of an effect size as people write it."""
+    return EFFECT_NAMES.get(str(effect_size), str(effect_size))
 
 
 def text_or(value: Any, otherwise: str = "") -> str:

@@ -180,7 +180,9 @@ def test_robust_errors_and_influence_equal_statsmodels(people: pd.DataFrame) -> 
 
 
 def test_an_effect_does_not_depend_on_how_factors_are_coded(people: pd.DataFrame) -> None:
-    effect = Effect(of="group", weights={"patient": 1.0, "control": -1.0}, between="sex", between_weights={"F": 1.0, "M": -1.0})
+    effect = Effect(
+        of="group", weights={"patient": 1.0, "control": -1.0}, between="sex", between_weights={"F": 1.0, "M": -1.0}
+    )
     coded = ["C(group) * C(sex)", "C(group, Sum) * C(sex, Sum)", "C(group, Treatment('patient')) * sex"]
     fits = []
     for terms in coded:
