@@ -9,10 +9,11 @@ models together (`permute_together`). The loop fits statsmodels' OLS to each reg
 regions; morpho gives the uncorrected ones too.
 
 Each side runs in a process of its own, in turn. Seconds are those of the work, without imports and simulation; the
-ratio is that of medians over the repeats. peak_rss_mb is the largest memory of that process, imports included, of the
-loop without its workers. t_difference is the largest difference of t between statsmodels and morpho, relative to t or
-to 1 if t is smaller; p_difference the largest difference of corrected p, in standard errors of two Monte Carlo runs.
-With --loop-permutations the loop makes fewer permutations; their seconds are scaled up, which the output says.
+ratio is that of medians over the repeats. CPU seconds include waiting threads and the start of the loop's workers.
+peak_rss_mb is the largest memory of the process, imports included, of the loop without its workers. t_difference is the
+largest difference of t between statsmodels and morpho, relative to t or to 1 if t is smaller; p_difference the largest
+difference of corrected p, in standard errors of two Monte Carlo runs. With --loop-permutations the loop makes fewer
+permutations; their seconds are scaled up, which the output says.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import statsmodels.api as sm
 from measuring import BenchmarkError, summary_line
 from nilearn.mass_univariate import permuted_ols
@@ -45,7 +47,13 @@ FloatArray = NDArray[np.float64]
 SIDES = ("loop", "morpho")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TESTED = ("group", "severity", "duration", "episodes", "onset", "stress")
-COVARIATES = ((), ("head",), ("head", "age_squared"), ("head", "education", "handedness"), ("age_squared", "quality"))
+COVARIATES = (
+    (),
+    ("head",),
+    ("head", "age_squared"),
+    ("head", "education", "handedness"),
+    ("head", "age_squared", "education", "handedness", "quality"),
+)
 ALL_MODELS = ("age", "sex", "site_b", "site_c", "site_d")
 EFFECT = 0.05  # standard deviations of volume per standard deviation of a clinical variable, in some regions
 SAME_T = 1e-10
@@ -71,6 +79,7 @@ class Side:
     fit_seconds: float
     permute_seconds: float
     permutations: int
+    cpu_seconds: float = float("nan")
     peak_rss_mb: float = float("nan")
 
 
@@ -90,9 +99,7 @@ def simulate(size: Size, seed: int = 0) -> tuple[FloatArray, list[FloatArray]]:
     volumes[:, ::4] -= EFFECT * columns["group"][:, None]
     designs = []
     for number in range(size.models):
-        covariates = COVARIATES[number // len(TESTED) * 2 % len(COVARIATES)]
-        covariates = (*covariates, *(["quality"] if number % 2 and "quality" not in covariates else []))
-        names = (*ALL_MODELS, *covariates)
+        names = (*ALL_MODELS, *COVARIATES[number % len(COVARIATES)])
         tested = columns[TESTED[number % len(TESTED)]]
         designs.append(np.column_stack([tested, np.ones(size.people), *(columns[name] for name in names)]))
     return 4000 + 300 * volumes, designs
@@ -115,19 +122,20 @@ def run_loop(
 ) -> Side:
     """Fit every region in every model with statsmodels, and permute every model with nilearn.
 
-    With `scale_to`, seconds are those expected of so many permutations: start of the workers, plus what the permutations
-    took beyond what calls without work take, times as many.
+    With `scale_to`, seconds are those expected of so many permutations: start of the workers, plus as many times what
+    the permutations took beyond calls with next to none.
     """
     began = time.perf_counter()
     t = [[sm.OLS(region, X).fit().tvalues[0] for region in volumes.T] for X in designs]
     fit_seconds = time.perf_counter() - began
-    if scale_to in (None, permutations):
+    if scale_to is None or scale_to == permutations:
         p, permute_seconds = permute_loop(volumes, designs, permutations, cores)
     else:
-        _, start = permute_loop(volumes, designs, cores, cores)
-        _, idle = permute_loop(volumes, designs, cores, cores)
+        few = 2 * cores  # nilearn warns of fewer
+        _, start = permute_loop(volumes, designs, few, cores)
+        _, idle = permute_loop(volumes, designs, few, cores)
         p, work = permute_loop(volumes, designs, permutations, cores)
-        permute_seconds = start + max(work - idle, 0) * scale_to / permutations
+        permute_seconds = start + max(work - idle, 0) * scale_to / (permutations - few)
     return Side(np.array(t), p, fit_seconds, permute_seconds, permutations)
 
 
@@ -154,6 +162,8 @@ def compare_sides(ours: Side, loop: Side) -> dict[str, float]:
         "wall_ratio": loop_seconds / seconds,
         "fit_ratio": loop.fit_seconds / ours.fit_seconds,
         "permute_ratio": loop.permute_seconds / ours.permute_seconds,
+        "loop_cpu_seconds": loop.cpu_seconds,
+        "morpho_cpu_seconds": ours.cpu_seconds,
         "loop_permutations": loop.permutations,
         "t_difference": float((np.abs(ours.t - loop.t) / np.maximum(np.abs(loop.t), 1)).max()),
         "p_difference": float((np.abs(ours.p - loop.p) / error).max()),
@@ -162,7 +172,7 @@ def compare_sides(ours: Side, loop: Side) -> dict[str, float]:
     }
 
 
-def summarise(repeats: list[Mapping[str, float]]) -> dict[str, float]:
+def summarise(repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Medians over the repeats; of what may not be exceeded, the largest; ratios are those of median seconds."""
     table = pd.DataFrame(repeats)
     values = {str(name): float(value) for name, value in table.median().items()}
@@ -187,19 +197,28 @@ def run_apart(side: str, size: Size, cores: int, loop_permutations: int) -> Side
             message = f"The side '{side}' failed; its messages are above."
             raise BenchmarkError(message)
         with np.load(file) as found:
-            return Side(found["t"], found["p"], *found["costs"][:2], int(found["costs"][2]), found["costs"][3])
+            fit, permute, permutations_made, cpu, peak_mb = found["costs"].tolist()
+            return Side(found["t"], found["p"], fit, permute, int(permutations_made), cpu, peak_mb)
 
 
 def run_here(side: str, into: Path, size: Size, cores: int, loop_permutations: int) -> None:
     """Run a side in this process, and save what it took and found."""
     volumes, designs = simulate(size)
+    began = cpu_seconds()
     if side == "morpho":
         found = run_morpho(volumes, designs, size.permutations)
     else:
         found = run_loop(volumes, designs, loop_permutations, cores, scale_to=size.permutations)
+    cpu = cpu_seconds() - began
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES_PER_KIB / BYTES_PER_MB
-    costs = [found.fit_seconds, found.permute_seconds, found.permutations, peak_mb]
+    costs = [found.fit_seconds, found.permute_seconds, found.permutations, cpu, peak_mb]
     np.savez(into, t=found.t, p=found.p, costs=costs)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and the workers that it runs."""
+    workers = [worker.cpu_times() for worker in psutil.Process().children(recursive=True)]
+    return time.process_time() + sum(float(times.user + times.system) for times in workers)
 
 
 def parse_arguments() -> argparse.Namespace:

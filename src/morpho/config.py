@@ -21,30 +21,6 @@ REMOVABLE = (
 TABLES = ("volumes", "participants")
 
 
-def read_config(path: str | Path, schema: str | Path) -> dict[str, Any]:
-    """Read a full configuration file and validate it against its schema.
-
-    Parameters
-    ----------
-    path
-        A YAML file with all keys.
-    schema
-        The JSON schema of the configuration, as YAML.
-
-    Returns
-    -------
-    The configuration without removed entries (see `drop_removed`).
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read as YAML or does not fit the schema.
-    """
-    config = read_yaml(path)
-    validate_config(config, schema)
-    return drop_removed(config)
-
-
 def validate_config(config: Mapping[str, Any], schema: str | Path) -> None:
     """Check keys, types and ranges of a configuration.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from morpho.config import check_config, drop_removed, read_config, take_tables, validate_config
+from morpho.config import check_config, drop_removed, read_yaml, take_tables, validate_config
 from morpho.errors import ConfigError
 
 
@@ -185,4 +185,4 @@ def test_broken_yaml_is_named(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("models: [1, 2", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"config\.yaml' cannot be read as YAML"):
-        read_config(path, path)
+        read_yaml(path)

@@ -1,7 +1,7 @@
 """A simulated study, tables only, in which every claim that T1w scans can answer is planted with a known size.
 
-Volumes are a mean per region, plus head size, age, sex and site, plus what is planted, plus noise. What is planted among
-patients is centred among them, so that it leaves the difference between groups alone.
+Volumes are a mean per region, plus head size, age, sex and site, plus what is planted, plus noise. What is planted
+among patients is centred among them, so that it leaves the difference between groups alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,7 +71,9 @@ class _Trait:
     effect: Numbers
 
 
-def _mark(is_true: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], words: tuple[str, str] = ("yes", "no")) -> Values:
+def _mark(
+    is_true: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], words: tuple[str, str] = ("yes", "no")
+) -> Values:
     """Write words for true and false, and nothing where nothing is known."""
     return np.where(known, np.where(is_true, *words), None)
 
@@ -147,7 +149,9 @@ def _draw_people(rng: np.random.Generator, n_per_group: int) -> pd.DataFrame:
     )
 
 
-def _plant(people: pd.DataFrame, traits: Mapping[str, _Trait], roi: str, rng: np.random.Generator, size: float) -> Numbers:
+def _plant(
+    people: pd.DataFrame, traits: Mapping[str, _Trait], roi: str, rng: np.random.Generator, size: float
+) -> Numbers:
     """Make the mean volume of a region; `size` multiplies what is planted."""
     is_patient = (people["group"] == "patient").to_numpy()
     is_woman = (people["sex"] == "F").to_numpy()
@@ -158,7 +162,9 @@ def _plant(people: pd.DataFrame, traits: Mapping[str, _Trait], roi: str, rng: np
         + GROUP_PER_DECADE.get(roi, 0.0) * (decades - decades[is_patient].mean())
     )
     planted += sum(AMONG_PATIENTS[name].get(roi, 0.0) * trait.effect for name, trait in traits.items())
-    planted += sum(STRESS.get(roi, 0.0) * _standardise(people[name].to_numpy()) for name in ("ctq_total", "pss", "cortisol"))
+    planted += sum(
+        STRESS.get(roi, 0.0) * _standardise(people[name].to_numpy()) for name in ("ctq_total", "pss", "cortisol")
+    )
     noise = rng.standard_normal(len(people)) * np.where(is_patient & (size > 0), PATIENTS_NOISE, 1.0)
     usual = -0.2 * decades - 0.1 * is_woman + 0.6 * _standardise(people["tiv_whole_mm3"].to_numpy())
     usual += people["site"].map({"north": 0.0, "south": 0.8, "west": -0.5}).to_numpy()
@@ -232,7 +238,12 @@ def _scan_again(rng: np.random.Generator, people: pd.DataFrame, size: float) -> 
 
 
 def _simulate_study(
-    seed: int, *, planted: bool, n_per_group: int = 400, n_permutations: int = 19, prepare: Callable[..., Any] | None = None
+    seed: int,
+    *,
+    planted: bool,
+    n_per_group: int = 400,
+    n_permutations: int = 19,
+    prepare: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> Study:
     """Simulate a study of two groups of one size; `prepare` may change the cohort table before it becomes a study."""
     rng = np.random.default_rng(seed)

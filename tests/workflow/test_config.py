@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from morpho.config import check_config, read_config, take_tables, validate_config
+from morpho.config import check_config, drop_removed, read_yaml, take_tables, validate_config
 from morpho.errors import ConfigError
 from morpho.rois import check_regions, read_labels, read_rois, resolve_rois
 
@@ -56,7 +56,9 @@ def test_every_key_is_described_and_every_fixed_level_is_closed() -> None:
 
 
 def test_defaults_are_valid_and_complete() -> None:
-    read_config(CONFIG_FILE, SCHEMA_FILE)
+    defaults = read_yaml(CONFIG_FILE)
+    validate_config(defaults, SCHEMA_FILE)
+    assert drop_removed(defaults) == defaults
 
 
 FREE = [("models", "families", "primary"), ("participants", "variables", "state")]

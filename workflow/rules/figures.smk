@@ -4,6 +4,8 @@ FORMATS = config["figures"]["formats"]
 SCALES = list(drop_removed(config)["participants"]["severity"])
 FAMILIES = list(drop_removed(config)["models"]["families"])
 EFFECT_FIGURES = ["effects_forest", "effects_on_brain"]
+SPECIFICATION_FIGURES = ["specification"]
+CLAIM_FIGURES = ["claims"]
 DISTRIBUTION_FIGURES = [f"distributions_{family}" for family in FAMILIES]
 SEVERITY_FIGURES = [f"severity_{scale}" for scale in SCALES]
 
@@ -60,9 +62,48 @@ rule plot_effects:
             "morpho.present.figures",
             "morpho.present.captions",
             "morpho.infer.dictionaries",
+            "morpho.infer.references",
         ),
     script:
         "../scripts/plot_effects.py"
+
+
+rule plot_specification:
+    """Draw the group differences of the first family in every variant of the analysis."""
+    input:
+        sensitivity=rules.compare_groups.output.sensitivity,
+        style=project_file(config["figures"]["style"]),
+    output:
+        figures=figure_files(SPECIFICATION_FIGURES),
+        data=expand(group_file("figures/{name}.tsv"), name=SPECIFICATION_FIGURES),
+        captions=group_file("figures/specification_captions.json"),
+    log:
+        log_file("plot_specification", "cohort"),
+    params:
+        dpi=config["figures"]["dpi"],
+        family=FAMILIES[0],
+        confidence=config["models"]["confidence"],
+        code=source_digest("morpho.present.specification", "morpho.present.captions", "morpho.infer.dictionaries"),
+    script:
+        "../scripts/plot_specification.py"
+
+
+rule plot_claims:
+    """Draw the verdict on every claim, and what the claims need that were not tested."""
+    input:
+        claims=rules.test_claims.output.claims,
+        style=project_file(config["figures"]["style"]),
+    output:
+        figures=figure_files(CLAIM_FIGURES),
+        data=expand(group_file("figures/{name}.tsv"), name=CLAIM_FIGURES),
+        captions=group_file("figures/claims_captions.json"),
+    log:
+        log_file("plot_claims", "cohort"),
+    params:
+        dpi=config["figures"]["dpi"],
+        code=source_digest("morpho.present.claim_figure", "morpho.present.captions", "morpho.infer.claim_dictionaries"),
+    script:
+        "../scripts/plot_claims.py"
 
 
 rule plot_distributions:

@@ -3,7 +3,44 @@
 import yaml
 
 STYLE = yaml.safe_load(Path(project_file(config["figures"]["style"])).read_text(encoding="utf-8"))
-FIGURE_RULES = [rules.plot_effects, rules.plot_distributions, rules.plot_severity]
+FIGURE_RULES = [
+    rules.plot_claims,
+    rules.plot_effects,
+    rules.plot_specification,
+    rules.plot_distributions,
+    rules.plot_severity,
+]
+CLAIMS_FILE = project_file(config["models"]["claims"])
+CLAIMS_SHA256 = file_sha256(Path(CLAIMS_FILE))
+# Report: name of a table -> its file. Volumes that come from a table have no scans whose quality could be looked at.
+RESULTS = {
+    "precision": rules.describe_precision.output.precision,
+    "claims": rules.test_claims.output.claims,
+    "claim_tests": rules.test_claims.output.claim_tests,
+    "effects": rules.compare_groups.output.effects,
+    "sensitivity": rules.compare_groups.output.sensitivity,
+    "associations": rules.associate_severity.output.associations,
+    "sites": rules.describe_sample.output.sites,
+    "flow": rules.assemble_cohort.output.flow,
+    "scans": rules.list_scans.output.scans,
+}
+LINKED = [
+    "precision",
+    "claims",
+    "claim_tests",
+    "group_comparison",
+    "sensitivity",
+    "severity_association",
+    "sample",
+    "sites",
+    "exclusions",
+    "scans",
+]
+EXCLUSIONS = [
+    rules.assemble_cohort.output.exclusions,
+    rules.compare_groups.output.exclusions,
+    rules.associate_severity.output.exclusions,
+]
 METHODS_BLOCKS = ("preprocess", "register", "segment", "atlas", "parcellate", "volumes", "quality", "models")
 
 
@@ -14,6 +51,11 @@ rule write_methods:
         cohort=rules.assemble_cohort.output.cohort,
         effects=rules.compare_groups.output.effects,
         associations=rules.associate_severity.output.associations,
+        precision=rules.describe_precision.output.precision,
+        claims=rules.test_claims.output.claims,
+        claim_tests=rules.test_claims.output.claim_tests,
+        claims_file=CLAIMS_FILE,
+        exclusions=EXCLUSIONS,
         template=Path(workflow.basedir, "workflow", "report", "methods.jinja"),
     output:
         methods=group_file("methods.txt"),
@@ -21,6 +63,7 @@ rule write_methods:
         log_file("write_methods", "cohort"),
     params:
         config={block: config[block] for block in METHODS_BLOCKS},
+        claims_sha256=CLAIMS_SHA256,
         code=source_digest("morpho.present.methods", "morpho.provenance", "morpho.scans"),
     script:
         "../scripts/write_methods.py"
@@ -29,16 +72,11 @@ rule write_methods:
 rule write_report:
     """Write the report: one file that needs nothing beside it."""
     input:
-        scans=rules.list_scans.output.scans,
-        flow=rules.assemble_cohort.output.flow,
-        exclusions=[
-            rules.assemble_cohort.output.exclusions,
-            rules.compare_groups.output.exclusions,
-            rules.associate_severity.output.exclusions,
-        ],
-        effects=rules.compare_groups.output.effects,
-        associations=rules.associate_severity.output.associations,
-        quality=rules.assess_quality.output.metrics,
+        **RESULTS,
+        sample=rules.describe_sample.output.sample,
+        exclusions=EXCLUSIONS,
+        quality=[] if TABLES else rules.assess_quality.output.metrics,
+        rois=project_file(config["volumes"]["rois"]),
         methods=rules.write_methods.output.methods,
         captions=[rule.output.captions for rule in FIGURE_RULES],
         figures=[rule.output.figures for rule in FIGURE_RULES],
@@ -50,13 +88,24 @@ rule write_report:
         log_file("write_report", "cohort"),
     params:
         title=config["report"]["title"],
-        confidence=config["models"]["confidence"],
-        power=0.8,
+        settings=drop_removed(config)["models"],
+        family=FAMILIES[0],
+        tables=[*(name for name in RESULTS if name != "precision"), "quality"],
         outlined=list(STYLE["region_colours"]),
         figure_format="svg" if "svg" in FORMATS else FORMATS[0],
-        linked=["group_comparison", "severity_association", "quality", "exclusions", "scans"],
+        linked=LINKED if TABLES else [*LINKED, "quality"],
+        provenance={
+            "claims file": f"{Path(CLAIMS_FILE).name}, SHA-256 {CLAIMS_SHA256}",
+            "seed": config["models"]["seed"],
+        },
         code=source_digest(
-            "morpho.present.report", "morpho.present.captions", "morpho.stats.effects", "morpho.measure.quality"
+            "morpho.present.report",
+            "morpho.present.captions",
+            "morpho.infer.precision",
+            "morpho.infer.sample",
+            "morpho.infer.sensitivity_names",
+            "morpho.infer.verdicts",
+            "morpho.measure.quality",
         ),
     script:
         "../scripts/write_report.py"

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from morpho.logs import log_to
-from morpho.present.methods import collect_facts, write_methods
+from morpho.present.methods import collect_claim_facts, collect_facts, write_methods
 from morpho.provenance import software_versions
 from morpho.scans import read_scans
 from morpho.tables import read_table, write_text
 
 log_to(snakemake.log[0])
-given = snakemake.input
-tables = {name: read_table(given[name]) for name in ("cohort", "effects", "associations")}
-versions = software_versions()
-facts = collect_facts(scans=read_scans(given.scans), **tables, config=snakemake.params.config, versions=versions)
+given, params = snakemake.input, snakemake.params
+tables = {name: read_table(given[name]) for name in ("cohort", "effects", "associations", "precision")}
+tables["exclusions"] = pd.concat([read_table(path) for path in given.exclusions]).drop_duplicates()
+claims, tests = read_table(given.claims), read_table(given.claim_tests)
+tables["claims"] = collect_claim_facts(claims, tests, file=Path(given.claims_file).name, sha256=params.claims_sha256)
+facts = collect_facts(scans=read_scans(given.scans), **tables, config=params.config, versions=software_versions())
 template = Path(given.template).read_text(encoding="utf-8")
 write_text(write_methods(facts, template=template), snakemake.output.methods)

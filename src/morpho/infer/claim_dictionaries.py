@@ -26,7 +26,7 @@ _STATUS = {
 
 CLAIMS = {
     "claim_id": describe_column("Claim of the claims file (config models.claims)"),
-    "claim": describe_column("What it says"),
+    "claim": describe_column("What the claim says"),
     "review": describe_column("Where the review says so"),
     "confirmatory": describe_column("Whether it was set before looking at the data, or is explored"),
     "status": describe_column("What became of it", levels=_STATUS),
@@ -38,7 +38,7 @@ CLAIMS = {
     "n_tests": describe_column("Tests made: one per region and effect", units="tests"),
     "n_refused": describe_column("Tests among them that could not be estimated", units="tests"),
     "evidence": describe_column("What the strongest published evidence says"),
-    "source": describe_column("Its source"),
+    "source": describe_column("Source of the evidence"),
 }
 
 _CLAIMED = {
@@ -62,7 +62,7 @@ CLAIM_TESTS = {
     **_CLAIMED,
     "kind": describe_column("Kind of analysis"),
     **_SHARED,
-    "estimate": describe_column("Effect", units="1"),
+    "estimate": describe_column("Effect, on the scale of effect_size", units="1"),
     "ci_low": describe_column("Lower limit at the configured confidence", units="1"),
     "ci_high": describe_column("Upper limit", units="1"),
     "estimate_raw": describe_column("The effect in natural units", units="see raw_unit"),

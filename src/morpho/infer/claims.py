@@ -20,11 +20,8 @@ from morpho.infer.contrasts import Effect
 from morpho.infer.variables import list_missing
 
 Direction = Literal["negative", "positive", "either"]
-DIRECTIONS = ("negative", "positive", "either")
-KINDS = ("linear", "specificity", "change", "outcome", "prediction", "sites", "subgroups", "variability", "extremes")
 EACH = "each"  # stands for every column of the domain that a test is made for
 COVARIATES = "covariates"
-BASE_COLUMNS = {"age_years", "sex", "site", "group"}
 
 
 @dataclass(frozen=True)

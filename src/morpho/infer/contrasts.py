@@ -171,9 +171,9 @@ def check_levels(effect: Effect, data: pd.DataFrame, fewest: int) -> None:
         for (name, _), level in zip(factors, levels, strict=True):
             inside &= (data[name] == level).to_numpy()
         counts[" ".join([*levels, *effect.where.values()]) or "people"] = int(inside.sum())
-    if min(counts.values()) >= fewest:
+    if min(counts.values(), default=0) >= fewest:
         return
-    seen = ", ".join(f"{n} {name}" for name, n in counts.items())
+    seen = ", ".join(f"{n} {name}" for name, n in counts.items()) or "nobody"
     start = "only one group is present" if len(counts) > 1 and 0 in counts.values() else "too few people"
     msg = f"{start}: {seen} with all values, where config models.min_group_size asks for {fewest} of each"
     raise DesignError(msg)

@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import statsmodels.api as sm
+from scipy import stats
 
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect
 from morpho.infer.design import Model, Sample, select_sample
 from morpho.infer.diagnostics import Diagnostics, diagnose
 from morpho.infer.plans import Plan, check_spread, plan_effect
+from morpho.stats.linear import fit_linear, hc3_se
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +37,10 @@ Array = npt.NDArray[np.float64]
 class EffectFit:
     """The effect of interest in a fitted model; arrays have one value per person of the sample.
 
-    `se_hc3` and `p_hc3` do not assume equal spread. `unit_variance` is c'(X'X)^-1 c; `vif` how much of it is due to the
-    covariates. `reference_mean` is the mean from which a difference starts (for a slope, the overall mean); `adjusted`
-    the volumes with everybody's other covariates moved to their mean; residuals are those of volume and of the effect's
-    column on all else.
+    `se_hc3` and `p_hc3` do not assume equal spread (NaN where a person alone determines a coefficient). `unit_variance`
+    is c'(X'X)^-1 c; `vif` how much of it is due to the covariates. `reference_mean` is the mean from which a difference
+    starts (for a slope, the overall mean); `adjusted` the volumes with everybody's other covariates moved to their
+    mean; residuals are those of volume and of the effect's column on all else.
     """
 
     estimate: float
@@ -151,7 +153,7 @@ def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
         raise DesignError(msg)
     unit_variance = float(contrast @ fit.normalized_cov_params @ contrast)
     test = fit.t_test(contrast)
-    robust = fit.get_robustcov_results("HC3", use_t=True).t_test(contrast)
+    se_hc3 = float(hc3_se(fit_linear(sample.data[["volume_mm3"]].to_numpy(dtype=float), X), X, contrast)[0])
     ci_low, ci_high = np.ravel(test.conf_int(1 - confidence))
     term_residual = X @ fit.normalized_cov_params @ contrast / unit_variance
     estimate, residual = test.effect.item(), np.asarray(fit.resid)
@@ -163,8 +165,8 @@ def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
         p=float(np.ravel(test.pvalue)[0]),
         ci_low=float(ci_low),
         ci_high=float(ci_high),
-        se_hc3=float(np.ravel(robust.sd)[0]),
-        p_hc3=float(np.ravel(robust.pvalue)[0]),
+        se_hc3=se_hc3,
+        p_hc3=float(2 * stats.t.sf(abs(estimate) / se_hc3, fit.df_resid)),
         unit_variance=unit_variance,
         vif=unit_variance / plan.alone,
         reference_mean=float(plan.reference @ fit.params),

@@ -15,7 +15,6 @@ from morpho.stats.evidence import bound_effect, jzs_bayes_factor
 from morpho.stats.spread import overlap, partial_eta_squared
 
 SMALL_CELL = 20  # below it, the permutation p is the one to read
-ALPHA = 0.05
 
 Row = dict[str, object]
 
@@ -206,7 +205,9 @@ def _correlate_ranks(sample: Sample, effect: Effect, confidence: float) -> Row:
     ranked = sample.data.assign(**{name: sample.data[name].rank() for name in ["volume_mm3", *numeric]})
     X = build_design(Sample(**{**vars(sample), "data": ranked}))
     fit = sm.OLS(ranked["volume_mm3"].to_numpy(), X.to_numpy()).fit()
-    place = [str(name) for name in X.columns].index(_column_of(effect.of, [str(name) for name in X.columns]))
+    place = _find_column(effect.of, [str(name) for name in X.columns])
+    if place is None:  # transformed in the formula, which ranks do not survive
+        return {}
     t = float(fit.tvalues[place])
     correlation = correlate_partially(t, fit.df_resid, confidence)
     return {
@@ -216,6 +217,8 @@ def _correlate_ranks(sample: Sample, effect: Effect, confidence: float) -> Row:
     }
 
 
-def _column_of(name: str, columns: list[str]) -> str:
-    """Find the column of a numeric variable in a design."""
-    return next(column for column in columns if column in {name, f'Q("{name}")', f"Q('{name}')"})
+def _find_column(name: str, columns: list[str]) -> int | None:
+    """Find the place of a numeric variable in a design; None if it has no column of its own."""
+    return next(
+        (place for place, column in enumerate(columns) if column in {name, f'Q("{name}")', f"Q('{name}')"}), None
+    )

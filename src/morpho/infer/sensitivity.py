@@ -1,7 +1,8 @@
 """How an effect changes when the analysis is done in another way that one could have chosen as well.
 
 Takes people and a question (`morpho.infer.linear_tests`) and gives the effect of every variant: head size treated
-otherwise, people left out. A variant that cannot be made for a cohort is absent, or a refused row.
+otherwise, people left out, missing covariates imputed. A variant that cannot be made for a cohort is absent, or a
+refused row.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, check_levels, find_contrast
 from morpho.infer.design import HeadSize, Model, Sample, select_sample
 from morpho.infer.diagnostics import studentise
+from morpho.infer.imputed import estimate_imputed
 from morpho.infer.linear_tests import Question
 from morpho.infer.plans import build_design
 from morpho.infer.sensitivity_names import OUTLIER
@@ -50,7 +52,7 @@ def vary_analysis(people: pd.DataFrame, question: Question, settings: Settings) 
     question
         A difference or slope, and the regions.
     settings
-        Confidence and smallest group.
+        Confidence, smallest group, seed.
 
     Returns
     -------
@@ -62,6 +64,8 @@ def vary_analysis(people: pd.DataFrame, question: Question, settings: Settings) 
         columns = [name_column(place) for place in places]
         for case in _list_cases(people, columns, question):
             rows += _estimate(case, places, question.effect, settings)
+        for place in places:
+            rows += _impute(people, place, question, settings)
     order = {tuple(place[key] for key in KEYS): number for number, place in enumerate(question.places)}
     rows.sort(key=lambda row: order[tuple(str(row[key]) for key in KEYS)])
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(NUMBERS, "float64"))
@@ -152,6 +156,18 @@ def _estimate(
         row = {**place, **base, "n": len(sample.data), "p": p}
         rows.append(row | _express(t, test.df, test.unit_variance, effect, settings.confidence))
     return rows
+
+
+def _impute(
+    people: pd.DataFrame, place: Mapping[str, str], question: Question, settings: Settings
+) -> list[dict[str, object]]:
+    """Estimate the effect with missing covariates imputed; no row where nobody lacks one."""
+    base = {**place, "variant": "imputed", "left_out": ""}
+    try:
+        row = estimate_imputed(people, name_column(place), question.model, question.effect, settings)
+    except DesignError as refusal:
+        return [{**base, "status": "refused", "reason": str(refusal)}]
+    return [base | row] if row else []
 
 
 def _express(t: float, df: int, unit_variance: float, effect: Effect, confidence: float) -> dict[str, object]:

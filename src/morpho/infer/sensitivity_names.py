@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 OUTLIER = 3.0  # externally studentised residual
+N_IMPUTATIONS = 20
 
 VARIANTS: Mapping[str, str] = {
     "main": "the analysis as configured",
@@ -14,5 +15,6 @@ VARIANTS: Mapping[str, str] = {
     "no_outliers": f"without people beyond {OUTLIER:g} studentised residuals",
     "unmedicated": "without people who take an antidepressant",
     "quality_ok": "without scans flagged by quality control",
+    "imputed": f"missing covariates imputed ({N_IMPUTATIONS} times)",
     "loso": "without one site, each in turn",
 }

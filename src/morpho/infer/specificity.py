@@ -12,7 +12,7 @@ from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, check_levels, find_contrast
 from morpho.infer.design import Model, select_sample
 from morpho.infer.linear_tests import EVERYBODY
-from morpho.infer.plans import build_design
+from morpho.infer.plans import build_design, check_spread
 from morpho.infer.study import Study, list_places, name_column
 from morpho.stats.spread import partial_eta_squared
 
@@ -83,6 +83,8 @@ def _test_equality(
     volumes: pd.DataFrame, X: np.typing.NDArray[np.float64], contrast: np.typing.NDArray[np.float64]
 ) -> tuple[float, int, int]:
     """Test that the effect on all standardised volumes is the same, by Hotelling's T squared."""
+    for name in volumes:
+        check_spread(volumes[name], str(name))
     Y = ((volumes - volumes.mean()) / volumes.std()).to_numpy(dtype=float)
     inverse = np.linalg.inv(X.T @ X)
     coefficients = inverse @ X.T @ Y

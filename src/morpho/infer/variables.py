@@ -31,9 +31,9 @@ def add_variables(
         One row per participant or visit.
     variables
         Name -> one of ``{levels: {level: condition}}`` (a category, its first level first; people who meet no
-        condition are missing), ``{log1p: column}``, ``{log: column}``, ``{scores: {column: ..., values: {level:
-        number}}}``, ``{common_scale: domain}`` (the first scale of a domain that a person has, standardised among
-        the patients who have it).
+        condition are missing), ``{log1p: column}`` (missing below 0), ``{log: column}`` (missing up to 0),
+        ``{scores: {column: ..., values: {level: number}}}``, ``{common_scale: domain}`` (the first scale of a domain
+        that a person has, standardised among the patients who have it).
     domains
         Columns by domain.
 
@@ -123,7 +123,8 @@ def _make(recipe: Mapping[str, Any], people: pd.DataFrame, domains: Mapping[str,
         is_patient = people["group"] == "patient" if "group" in people else pd.Series(data=True, index=people.index)
         return _standardise_within(people[list(domains[content])], is_patient)
     values = people[content].astype("float64")
-    return pd.Series(np.log1p(values) if kind == "log1p" else np.log(values.where(values > 0)), dtype="float64")
+    numbers = np.log1p(values.where(values >= 0)) if kind == "log1p" else np.log(values.where(values > 0))
+    return pd.Series(numbers, dtype="float64")
 
 
 def _standardise_within(scales: pd.DataFrame, is_reference: pd.Series[bool]) -> pd.Series[float]:

@@ -89,21 +89,20 @@ def caption_specification(
     A few sentences.
     """
     rows = sensitivity[sensitivity["family"] == family]
-    if rows.empty:
+    if not (rows["status"] == "fitted").any():
         return ""
     present = set(rows["variant"])
     words = [f"{name.replace('_', ' ')}: {text}" for name, text in labels.items() if name in present]
     refused = rows[(rows["status"] != "fitted") & (rows["variant"] != "main")]
-    return " ".join(
-        [
-            f"Effect of group on the {family} regions in every variant of the analysis, with "
-            f"{percent_of(confidence)} confidence intervals. Black: the main analysis; the grey band carries its interval "
-            "through the others. A line without mark: the variant does not apply to the region; a cross: it could not be "
-            f"estimated{f' ({len(refused)})' if len(refused) else ''}. Variants differ in the same people, so their "
-            "agreement is no replication.",
-            f"{'; '.join(words)}.",
-        ]
-    )
+    sentences = [
+        f"Effect of group on the {family} regions in every variant of the analysis, with {percent_of(confidence)} "
+        "confidence intervals. Black: the main analysis; the grey band carries its interval through the others. A line "
+        "without mark: the variant does not apply to the region; a cross: it could not be estimated"
+        f"{f' ({len(refused)})' if len(refused) else ''}. All variants are of the same study: their agreement is no "
+        "replication.",
+        f"{'; '.join(words)}.",
+    ]
+    return " ".join(sentences)
 
 
 def caption_claims(claims: pd.DataFrame, *, meanings: Mapping[str, str]) -> str:
@@ -125,7 +124,8 @@ def caption_claims(claims: pd.DataFrame, *, meanings: Mapping[str, str]) -> str:
     n_judged = sum(is_judged(row) for row in claims.to_dict("records"))
     known = dict(meanings) | {DESCRIBED: "tests were made, but not the one that decides on the claim"}
     shown = [f"{name}: {known[name]}" for name in group_verdicts(claims) if name in known]
-    text = f"Verdict of this sample on {n_judged} of {count_things(len(claims), 'claim')}, in the order of the claims file."
+    of_all = count_things(len(claims), "claim")
+    text = f"Verdict of this sample on {n_judged} of {of_all}, in the order of the claims file."
     if shown:
         text += (
             f" {'; '.join(shown)}. Intervals hold for all deciding regions of a claim together, not over all claims."

@@ -5,7 +5,6 @@ Takes the table of claims, gives a matplotlib figure. Captions: `morpho.present.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,12 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Circle
+from matplotlib.textpath import TextPath
 
 from morpho.present.figures import plot_nothing
-from morpho.present.style import MM_PER_INCH, FigureStyle
+from morpho.present.style import FONT, MM_PER_INCH, FigureStyle
 from morpho.present.verdicts import DESCRIBED, is_judged, name_verdict, say_needs
 
 Row = dict[Hashable, Any]
@@ -35,7 +36,8 @@ UNKNOWN = ("", "#FFFFFF", "#000000")
 GREY = "#777777"
 LINE_MM, GAP_MM, HEAD_MM = 3.6, 1.8, 8.0
 DISC_MM, DISC_X_MM, WORD_X_MM, CLAIM_X_MM, ID_X_MM = 1.9, 12.5, 16.0, 47.0, 1.0
-LETTERS_PER_MM = 0.68  # of the font at 8 pt, cautiously
+MARGIN_MM = 2.5
+POINTS_PER_INCH = 72
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,16 @@ def plot_claims(claims: pd.DataFrame, *, style: FigureStyle) -> Figure:
     """
     if claims.empty:
         return plot_nothing("There are no claims to test.", style)
-    beside, below = (
-        int((style.double_column_mm - x_mm) * LETTERS_PER_MM * 8 / style.font_size_pt)
-        for x_mm in (CLAIM_X_MM, DISC_X_MM)
-    )
+    beside_mm, below_mm = (style.double_column_mm - x_mm - MARGIN_MM for x_mm in (CLAIM_X_MM, DISC_X_MM))
+    size_pt = style.font_size_pt
     rows = claims.to_dict("records")
     tested = [
-        _Line(str(row["claim_id"]), name_verdict(row), tuple(textwrap.wrap(str(row["claim"]), beside)))
+        _Line(str(row["claim_id"]), name_verdict(row), wrap_text(str(row["claim"]), beside_mm, size_pt))
         for row in rows
         if is_judged(row)
     ]
     untested = [
-        _Line(str(row["claim_id"]), "", tuple(textwrap.wrap(f"{row['claim']} {say_needs(row)}", below)))
+        _Line(str(row["claim_id"]), "", wrap_text(f"{row['claim']} {say_needs(row)}", below_mm, size_pt))
         for row in rows
         if not is_judged(row)
     ]
@@ -96,6 +96,34 @@ def plot_claims(claims: pd.DataFrame, *, style: FigureStyle) -> Figure:
         for title, lines in parts:
             y_mm = _draw_part(axes, title, lines, y_mm, style)
     return figure
+
+
+def wrap_text(text: str, width_mm: float, size_pt: float) -> tuple[str, ...]:
+    """Break text into lines by the widths of its letters.
+
+    Parameters
+    ----------
+    text
+        Words, parted by spaces.
+    width_mm
+        Longest line; a word that is longer stands alone.
+    size_pt
+        Size of the font.
+
+    Returns
+    -------
+    At least one line.
+    """
+    font = FontProperties(family=FONT)
+    lines = [""]
+    for word in text.split():
+        grown = f"{lines[-1]} {word}".strip()
+        width_pt = TextPath((0, 0), grown, size=size_pt, prop=font).get_extents().x1
+        if lines[-1] and width_pt / POINTS_PER_INCH * MM_PER_INCH > width_mm:
+            lines.append(word)
+        else:
+            lines[-1] = grown
+    return tuple(lines)
 
 
 def _draw_part(axes: Axes, title: str, lines: Sequence[_Line], y_mm: float, style: FigureStyle) -> float:

@@ -18,7 +18,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from morpho.present.style import FigureStyle
-from morpho.present.wording import NOT_THE_SAME, format_counts, format_interval, roi_name, split_contrast, text_or
+from morpho.present.wording import (
+    NOT_THE_SAME,
+    format_counts,
+    format_interval,
+    is_missing,
+    roi_name,
+    split_contrast,
+    text_or,
+)
 
 Row = dict[Hashable, Any]
 
@@ -89,7 +97,7 @@ def draw_family(axes: Axes, rows: pd.DataFrame, style: FigureStyle) -> None:
 
 def _draw_published(axes: Axes, row: Row, y: float, height: float) -> None:
     """Draw the published interval of the region as a band, with a thin line at the published estimate."""
-    if row["status"] != "fitted" or pd.isna(row.get("enigma_ref_d", np.nan)):
+    if row["status"] != "fitted" or is_missing(row.get("enigma_ref_d")):
         return
     low, high = (float(row[name]) for name in PUBLISHED_LIMITS)
     volume, thickness = PUBLISHED_LOOKS.values()

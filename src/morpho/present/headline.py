@@ -1,16 +1,18 @@
-"""The first lines of the report: what was asked, what came out in plain words, and what calls for care.
+"""The first lines of the report: what was asked, what this sample answers, and what calls for care.
 
-Takes the tables of the models, gives sentences. Estimates and intervals come first, tests second.
+Takes the tables of the models and of the claims, gives sentences. They rest on estimates, intervals and the verdicts
+made from them, never on p values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from morpho.present.verdicts import group_verdicts, name_verdict
 from morpho.present.wording import (
     TIE,
     count_things,
@@ -21,31 +23,27 @@ from morpho.present.wording import (
     percent_of,
     region_name,
     split_contrast,
-    state_p,
     text_or,
 )
 
 Row = dict[Hashable, Any]
 
 HIGH_VIF = 5.0  # beyond it, most of the spread of group is shared with the covariates
-
-
-@dataclass(frozen=True)
-class DetectableEffect:
-    """The smallest true difference (Hedges' g, one test, no correction) found with probability `power` at `alpha`."""
-
-    g: float
-    power: float
-    alpha: float
-    n_reference: int
-    n_comparison: int
+# What a verdict says of a sample; the claims are named behind it.
+ANSWERS = {
+    "consistent": "is consistent with {}",
+    "contrary": "is contrary to {}",
+    "inconclusive": "is inconclusive on {}",
+    "equivalent to none": "shows an effect equivalent to none for {}",
+}
 
 
 @dataclass(frozen=True)
 class Headline:
-    """Sentences of the headline: the question, one line per region of the first family, summaries, warnings."""
+    """Sentences: the question, the answer in one sentence, one line per region of the first family, summaries, care."""
 
     question: str
+    answer: str
     estimates: tuple[str, ...]
     summary: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -54,23 +52,23 @@ class Headline:
 def write_headline(
     effects: pd.DataFrame,
     associations: pd.DataFrame,
-    quality: pd.DataFrame,
+    claims: pd.DataFrame,
+    quality: pd.DataFrame | None,
     *,
-    detectable: DetectableEffect | None,
     confidence: float,
 ) -> Headline:
-    """Write the headline from the first family of the group comparison and of each severity scale.
+    """Write the headline from the claims, and the first family of the group comparison and of each severity scale.
 
     Parameters
     ----------
     effects, associations
         Group comparison and severity association; either may be empty.
+    claims
+        Table of claims; may be empty.
     quality
-        Quality table, for its flags.
-    detectable
-        Smallest detectable effect; None if it cannot be computed.
+        Quality table, for its flags; None if no scan was measured here.
     confidence
-        Coverage of the intervals, between 0 and 1; tests are at the level 1 - `confidence`.
+        Coverage of the intervals, between 0 and 1.
 
     Returns
     -------
@@ -78,59 +76,61 @@ def write_headline(
     """
     first = effects[effects["family"] == effects["family"].iloc[0]] if len(effects) else effects
     fitted = first[first["status"] == "fitted"]
-    summary = [*_summarise_effects(first, confidence), *_summarise_power(detectable, effects)]
+    summary = [*_tell_confirmatory(claims), *_summarise_effects(first, confidence)]
     for _, rows in associations.groupby("scale", sort=False):
-        summary.append(_summarise_scale(rows[rows["family"] == rows["family"].iloc[0]], confidence))
+        summary.append(_summarise_scale(rows[rows["family"] == rows["family"].iloc[0]]))
     return Headline(
         question=_ask(effects, associations),
+        answer=answer_from_claims(claims),
         estimates=tuple(_describe_effect(row) for row in fitted.to_dict("records")),
         summary=tuple(summary),
         warnings=tuple(_find_warnings(effects, associations, quality)),
     )
 
 
-def analysed_sizes(effects: pd.DataFrame) -> tuple[int, int]:
-    """Count the people analysed in the first family: the fewest of each group over its fitted models.
+def answer_from_claims(claims: pd.DataFrame) -> str:
+    """Answer in one sentence: which claims this sample is consistent with, contrary to, or inconclusive on.
 
     Parameters
     ----------
-    effects
-        Group comparison.
+    claims
+        Table of claims; may be empty.
 
     Returns
     -------
-    People of the reference and of the comparison group; 0 and 0 if nothing was fitted.
+    One sentence. Claims without a verdict are counted, not named.
     """
-    fitted = effects[effects["status"] == "fitted"]
-    if fitted.empty:
-        return 0, 0
-    first = fitted[fitted["family"] == fitted["family"].iloc[0]]
-    return int(first["n_reference"].min()), int(first["n_comparison"].min())
+    if claims.empty:
+        return "There were no claims to judge."
+    groups = group_verdicts(claims)
+    answers = [
+        template.format(f"{len(groups[verdict])} ({', '.join(groups[verdict])})")
+        for verdict, template in ANSWERS.items()
+        if verdict in groups
+    ]
+    counts = count_things(len(claims), "claim")
+    if answers:
+        n_judged = sum(len(groups.get(verdict, [])) for verdict in ANSWERS)
+        return f"Of {counts}, {n_judged} could be judged: this sample {join_words(answers)}."
+    reasons = {
+        "not estimable": len(groups.get("not estimable", [])),
+        "in need of columns that it lacks": int(claims["status"].isin(["not_testable", "described"]).sum()),
+        "out of reach of T1w scans": int((claims["status"] == "out_of_reach").sum()),
+    }
+    told = [f"{count} {reason}" for reason, count in reasons.items() if count]
+    return f"This sample cannot judge any claim (of {len(claims)}, {join_words(told)})."
 
 
-def find_detectable(
-    effects: pd.DataFrame, smallest_g: Callable[..., float], *, alpha: float, power: float
-) -> DetectableEffect | None:
-    """Find the smallest effect that the analysed groups could show.
-
-    Parameters
-    ----------
-    effects
-        Group comparison.
-    smallest_g
-        Hedges' g from the sizes of both groups, alpha and power (`morpho.stats.effects.smallest_detectable_g`).
-    alpha, power
-        Of one two-sided test.
-
-    Returns
-    -------
-    None if no model was fitted.
-    """
-    n_reference, n_comparison = analysed_sizes(effects)
-    if min(n_reference, n_comparison) == 0:
-        return None
-    g = smallest_g(n_reference, n_comparison, alpha=alpha, power=power)
-    return DetectableEffect(g, power, alpha, n_reference, n_comparison)
+def _tell_confirmatory(claims: pd.DataFrame) -> list[str]:
+    """Say what became of the claims that were set before looking at the data."""
+    if claims.empty:
+        return []
+    planned = claims[claims["confirmatory"].astype(str).str.lower() == "true"]
+    told = {"not_testable": "not testable here", "out_of_reach": "out of reach"}
+    named = [f"{row['claim_id']} {told.get(row['status']) or name_verdict(row)}" for row in planned.to_dict("records")]
+    if not named:
+        return ["No claim was set before looking at the data: all of this is exploration."]
+    return [f"Set before looking at the data: {join_words(named)}. All other claims are explored."]
 
 
 def _ask(effects: pd.DataFrame, associations: pd.DataFrame) -> str:
@@ -150,7 +150,7 @@ def _ask(effects: pd.DataFrame, associations: pd.DataFrame) -> str:
 
 
 def _describe_effect(row: Row) -> str:
-    """One region in words: percent, g and corrected p."""
+    """One region in words: percent and g, with their intervals."""
     comparison = str(row["contrast"]).partition(" - ")[0]
     direction = "smaller" if row["percent"] < 0 else "larger"
     percent = format_number(abs(row["percent"]), 1)
@@ -159,12 +159,12 @@ def _describe_effect(row: Row) -> str:
     g = format_interval(row["g"], row["g_ci_low"], row["g_ci_high"], 2)
     return (
         f"{region_name(row['roi'], row['hemisphere'])}: {percent} % {direction} in {comparison}, "
-        f"difference {interval}; g{TIE}={TIE}{g}; {state_p(row['p'])}, corrected {state_p(row['p_fdr'])}"
+        f"difference {interval}; g{TIE}={TIE}{g}"
     )
 
 
 def _summarise_effects(first: pd.DataFrame, confidence: float) -> list[str]:
-    """Count intervals without zero and corrected p values in one family."""
+    """Count what the intervals of one family exclude: no difference, or any difference worth the name."""
     if first.empty:
         return ["No group comparison was made."]
     fitted = first[first["status"] == "fitted"]
@@ -173,14 +173,16 @@ def _summarise_effects(first: pd.DataFrame, confidence: float) -> list[str]:
         return [
             f"None of the {count_things(len(first), 'model')} of the family {family} could be estimated (see below)."
         ]
-    apart = int(((fitted["g_ci_low"] > 0) | (fitted["g_ci_high"] < 0)).sum())
-    found = int((fitted["p_fdr"] < 1 - confidence).sum())
+    apart = (fitted["g_ci_low"] > 0) | (fitted["g_ci_high"] < 0)
+    bound = fitted["equivalence_bound_g"]
+    within = (fitted["g_ci90_low"] > -bound) & (fitted["g_ci90_high"] < bound)
+    unclear = int((~apart & ~within).sum())
     sentences = [
-        f"Family {family}: {percent_of(confidence)} interval without zero in {apart} of "
-        f"{count_things(len(fitted), 'estimated region')}; p below {1 - confidence:.2g} after correction for the "
-        f"{count_things(len(first), 'test')} of the family in {found}."
+        f"Family {family}, {count_things(len(fitted), 'estimated region')}: {percent_of(confidence)} interval without "
+        f"zero in {int(apart.sum())}; 90{TIE}% interval within ±{bound.iloc[0]:g}, so equivalent to none, in "
+        f"{int(within.sum())}; inconclusive in {unclear}."
     ]
-    if apart < len(fitted):
+    if unclear:
         sentences.append(
             "An interval that includes zero does not show that there is no difference: all values inside it are "
             "compatible with the data."
@@ -190,20 +192,7 @@ def _summarise_effects(first: pd.DataFrame, confidence: float) -> list[str]:
     return sentences
 
 
-def _summarise_power(detectable: DetectableEffect | None, effects: pd.DataFrame) -> list[str]:
-    """Say what this study could have seen."""
-    if detectable is None or effects.empty:
-        return []
-    comparison, reference = split_contrast(effects)
-    return [
-        f"Smallest detectable effect: with {detectable.n_comparison} {comparison} and {detectable.n_reference} "
-        f"{reference}, a single uncorrected test at level {detectable.alpha:.2g} finds a true difference of "
-        f"g = {format_number(detectable.g, 2)} with {percent_of(detectable.power)} probability; smaller differences "
-        "are more likely to be missed, and correction for several tests makes this worse."
-    ]
-
-
-def _summarise_scale(rows: pd.DataFrame, confidence: float) -> str:
+def _summarise_scale(rows: pd.DataFrame) -> str:
     """Range of partial correlations with one scale."""
     scale, family = str(rows["scale"].iloc[0]), str(rows["family"].iloc[0])
     fitted = rows[rows["status"] == "fitted"]
@@ -217,18 +206,25 @@ def _summarise_scale(rows: pd.DataFrame, confidence: float) -> str:
         for row in ends[: len(fitted)]
     ]
     apart = int(((fitted["partial_r_ci_low"] > 0) | (fitted["partial_r_ci_high"] < 0)).sum())
-    found = int((fitted["p_fdr"] < 1 - confidence).sum())
     return (
         f"{scale} (n = {format_counts(fitted['n'])}): partial correlation with volume from {' to '.join(described)}; "
-        f"interval without zero in {apart} of {count_things(len(fitted), 'region')}, "
-        f"p below {1 - confidence:.2g} after correction in {found}."
+        f"interval without zero in {apart} of {count_things(len(fitted), 'region')}, not corrected for their number."
     )
 
 
-def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: pd.DataFrame) -> list[str]:
+def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: pd.DataFrame | None) -> list[str]:
     """Collect what a reader should know before believing the numbers."""
     notes = dict.fromkeys([*effects["head_size_note"].dropna(), *associations["head_size_note"].dropna()])
     warnings = [f"Head size: {note}." for note in notes if "could not be measured" in note]
+    warnings += [] if quality is None else _find_quality_warnings(quality)
+    if len(effects) and (effects["vif"] > HIGH_VIF).any():
+        warnings.append("Groups differ strongly in a covariate (vif above 5): their effect is hard to tell from it.")
+    return warnings
+
+
+def _find_quality_warnings(quality: pd.DataFrame) -> list[str]:
+    """Collect what the quality table says against the scans."""
+    warnings = []
     flagged = quality.loc[quality["hard_flags"].map(text_or) != "", "scan"].tolist()
     if flagged:
         warnings.append(
@@ -239,6 +235,4 @@ def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: p
         warnings.append(
             "Some scans show whole heads, others extracted brains; volumes may differ for that reason alone."
         )
-    if len(effects) and (effects["vif"] > HIGH_VIF).any():
-        warnings.append("Groups differ strongly in a covariate (vif above 5): their effect is hard to tell from it.")
     return warnings

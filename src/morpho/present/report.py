@@ -6,24 +6,28 @@ the pictures come in as text. Whatever comes from users is escaped.
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from morpho.errors import ConfigError
-from morpho.present.headline import DetectableEffect, write_headline
+from morpho.present.claim_views import view_claims, view_deciding, view_untested
+from morpho.present.headline import write_headline
 from morpho.present.model_views import view_associations, view_effects
+from morpho.present.notes import (
+    explain_claims,
+    explain_groups,
+    explain_precision,
+    explain_regions,
+    explain_severity,
+)
+from morpho.present.pictures import Picture, check_address
+from morpho.present.sample_views import view_precision, view_regions, view_sample, view_sensitivity, view_sites
 from morpho.present.views import sort_by_flags, view_flow, view_plain, view_quality
 from morpho.present.wording import text_or
-
-MIME_TYPES = {"svg": "image/svg+xml", "png": "image/png", "jpg": "image/jpeg"}
-EMBEDDED = re.compile(r"data:image/(svg\+xml|png|jpeg);base64,[A-Za-z0-9+/=]+")
-RELATIVE = re.compile(r"(?!/)[^:?#\\]+")  # no scheme, no host, no root
 
 EXCLUSION_LABELS = {
     "participant_id": "participant", "session_id": "session", "scan": "scan", "stage": "stage", "reason": "reason",
@@ -32,99 +36,61 @@ SCAN_LABELS = {"participant_id": "participant", "session_id": "session", "path":
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture with its words. `source` is a data URI (`embed_image`) or a path relative to the report."""
+class ReportTables:
+    """Tables as they are on disk; each may have no rows.
 
-    title: str
-    source: str
-    caption: str
+    `sample` is Table 1 as `morpho.infer.sample.render_sample` lays it out. `quality` is None where the volumes come
+    from a table, so that no scan was measured here; `regions`, the table of regions, then is None as well.
+    """
+
+    flow: pd.DataFrame
+    scans: pd.DataFrame
+    exclusions: pd.DataFrame
+    sample: pd.DataFrame
+    sites: pd.DataFrame
+    precision: pd.DataFrame
+    claims: pd.DataFrame
+    claim_tests: pd.DataFrame
+    effects: pd.DataFrame
+    sensitivity: pd.DataFrame
+    associations: pd.DataFrame
+    quality: pd.DataFrame | None
+    regions: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class ReportWords:
+    """Words from elsewhere: what verdicts mean, what variants are, columns of the quality table, and sentences.
+
+    `precision` says what each test can find, one text per test. `methods` is plain text with empty lines between
+    paragraphs. `notes` are warnings of the caller, shown beside those that the tables give.
+    """
+
+    verdicts: Mapping[str, str]
+    variants: Mapping[str, str]
+    quality: Mapping[str, Mapping[str, object]]
+    precision: tuple[str, ...]
+    methods: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ReportContent:
     """All that the report shows.
 
-    Tables are those on disk (`flow`, `scans`, `exclusions`, `quality`, `effects`, `associations`; each may have no
-    rows). `figures` are shown in their order; `overlays` has one picture per scan, keyed by scan. `methods` is plain
-    text with empty lines between paragraphs. `links` maps table names (group_comparison, severity_association, quality,
-    exclusions, scans) to paths relative to the report; absent ones get no link. `notes` are warnings of the caller,
-    shown beside those that the tables give.
+    `settings` is the block ``models`` of the configuration. `figures` are shown in their order; `overlays` has one
+    picture per scan, keyed by scan. `links` maps names of tables (group_comparison, claims, precision and so on) to
+    paths relative to the report; absent ones get no link.
     """
 
     title: str
-    effects: pd.DataFrame
-    associations: pd.DataFrame
-    flow: pd.DataFrame
-    scans: pd.DataFrame
-    exclusions: pd.DataFrame
-    quality: pd.DataFrame
-    quality_dictionary: Mapping[str, Mapping[str, object]]
+    tables: ReportTables
+    words: ReportWords
+    settings: Mapping[str, Any]
     figures: tuple[Picture, ...]
     overlays: Mapping[str, Picture]
-    methods: str
-    notes: tuple[str, ...]
-    detectable: DetectableEffect | None
-    confidence: float
     provenance: Mapping[str, str]
     links: Mapping[str, str]
-
-
-def embed_image(content: bytes, file_format: str) -> str:
-    """Encode a picture as a data URI.
-
-    Parameters
-    ----------
-    content
-        Content of the picture file.
-    file_format
-        "svg", "png" or "jpg".
-
-    Returns
-    -------
-    Text for the ``src`` of an image; inside it, an SVG can neither run scripts nor clash with another one.
-
-    Raises
-    ------
-    ConfigError
-        If the format is none of the three.
-
-    Examples
-    --------
-    >>> embed_image(b"<svg/>", "svg")
-    'data:image/svg+xml;base64,PHN2Zy8+'
-    """
-    if file_format not in MIME_TYPES:
-        message = f"A '{file_format}' picture cannot be shown in the report. Use {', '.join(MIME_TYPES)}."
-        raise ConfigError(message)
-    return f"data:{MIME_TYPES[file_format]};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def embed_pictures(
-    contents: Mapping[str, bytes], captions: Mapping[str, str], *, file_format: str
-) -> dict[str, Picture]:
-    """Embed pictures of one format, in their order.
-
-    Parameters
-    ----------
-    contents
-        Name -> content of the picture file.
-    captions
-        Name -> sentences under the picture.
-    file_format
-        "svg", "png" or "jpg".
-
-    Returns
-    -------
-    Name -> picture; figures are titled by their name in words, scans by their name as it is.
-    """
-    return {
-        name: Picture(
-            title=name if name.startswith("sub-") else name.replace("_", " ").capitalize(),
-            source=embed_image(content, file_format),
-            caption=captions[name],
-        )
-        for name, content in contents.items()
-    }
 
 
 def render_report(content: ReportContent, *, template: str) -> str:
@@ -141,58 +107,92 @@ def render_report(content: ReportContent, *, template: str) -> str:
     -------
     One HTML page.
 
-    Raises
-    ------
-    ConfigError
-        If a picture or link is neither embedded nor a relative path, so that the page would reach out of its folder.
+    Notes
+    -----
+    A picture or link that is neither embedded nor a relative path is refused (ConfigError): the page would reach out of
+    its folder.
     """
     for picture in (*content.figures, *content.overlays.values()):
-        _check_address(picture.source, embedded=True)
+        check_address(picture.source, embedded=True)
     for link in content.links.values():
-        _check_address(link, embedded=False)
+        check_address(link, embedded=False)
     links = {name: quote(link) for name, link in content.links.items()}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    tables, words = content.tables, content.words
     return environment.from_string(template).render(
         title=content.title,
         headline=write_headline(
-            content.effects,
-            content.associations,
-            content.quality,
-            detectable=content.detectable,
-            confidence=content.confidence,
+            tables.effects,
+            tables.associations,
+            tables.claims,
+            tables.quality,
+            confidence=content.settings["confidence"],
         ),
-        notes=content.notes,
-        flow=view_flow(content.flow, content.effects),
-        exclusions=view_plain(
-            content.exclusions,
+        notes=words.notes,
+        reading=_explain(content),
+        precision_sentences=[sentence for sentence in words.precision if sentence],
+        figures=content.figures,
+        overlays=_order_overlays(content),
+        methods=[paragraph for paragraph in words.methods.split("\n\n") if paragraph.strip()],
+        provenance=content.provenance,
+        is_table=tables.quality is None,
+        **_view_results(content, links),
+        **_view_sample(tables, words, links),
+    )
+
+
+def _explain(content: ReportContent) -> dict[str, tuple[str, ...]]:
+    """Say how to read each section."""
+    tables = content.tables
+    return {
+        "precision": explain_precision(tables.precision),
+        "claims": explain_claims(tables.claims, content.words.verdicts),
+        "groups": (
+            *explain_groups(tables.effects, tables.sensitivity, content.settings),
+            *explain_regions(tables.regions, set(tables.effects["roi"])),
+        ),
+        "severity": explain_severity(tables.associations, content.settings),
+    }
+
+
+def _view_results(content: ReportContent, links: Mapping[str, str]) -> dict[str, Any]:
+    """View the tables of results."""
+    tables, confidence = content.tables, content.settings["confidence"]
+    return {
+        "precision": view_precision(tables.precision, link=links.get("precision", "")),
+        "claims": view_claims(tables.claims, link=links.get("claims", "")),
+        "untested": view_untested(tables.claims),
+        "deciding": view_deciding(tables.claim_tests, link=links.get("claim_tests", "")),
+        "effects": view_effects(tables.effects, confidence=confidence, link=links.get("group_comparison", "")),
+        "sensitivity": view_sensitivity(tables.sensitivity, content.words.variants, link=links.get("sensitivity", "")),
+        "associations": view_associations(
+            tables.associations, confidence=confidence, link=links.get("severity_association", "")
+        ),
+    }
+
+
+def _view_sample(tables: ReportTables, words: ReportWords, links: Mapping[str, str]) -> dict[str, Any]:
+    """View the tables of people, sites and scans."""
+    quality, regions = tables.quality, tables.regions
+    return {
+        "flow": view_flow(tables.flow, tables.effects, is_table=quality is None),
+        "sample": view_sample(tables.sample, link=links.get("sample", "")),
+        "sites": view_sites(tables.sites, link=links.get("sites", "")),
+        "exclusions": view_plain(
+            tables.exclusions,
             EXCLUSION_LABELS,
             caption="Who was left out, where and why",
             link=links.get("exclusions", ""),
         ),
-        not_chosen=view_plain(
-            _not_chosen(content.scans),
+        "not_chosen": view_plain(
+            _not_chosen(tables.scans),
             SCAN_LABELS,
             caption="Scans that were found but not chosen",
             link=links.get("scans", ""),
         ),
-        effects=view_effects(content.effects, confidence=content.confidence, link=links.get("group_comparison", "")),
-        associations=view_associations(
-            content.associations, confidence=content.confidence, link=links.get("severity_association", "")
-        ),
-        figures=content.figures,
-        quality=view_quality(content.quality, content.quality_dictionary, link=links.get("quality", "")),
-        overlays=_order_overlays(content),
-        methods=[paragraph for paragraph in content.methods.split("\n\n") if paragraph.strip()],
-        provenance=content.provenance,
-    )
-
-
-def _check_address(address: str, *, embedded: bool) -> None:
-    """Refuse an address that leads out of the report's folder or onto the network."""
-    if (embedded and EMBEDDED.fullmatch(address)) or (RELATIVE.fullmatch(address) and not address.startswith("data")):
-        return
-    message = f"The report cannot use '{address[:80]}'. Give a path relative to the report, or embed the picture."
-    raise ConfigError(message)
+        "regions": None if regions is None else view_regions(regions),
+        "quality": None if quality is None else view_quality(quality, words.quality, link=links.get("quality", "")),
+    }
 
 
 def _not_chosen(scans: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +203,10 @@ def _not_chosen(scans: pd.DataFrame) -> pd.DataFrame:
 
 def _order_overlays(content: ReportContent) -> list[tuple[str, Picture, str]]:
     """Name, picture and flags of every scan that has an overlay, troubled scans first, others behind."""
-    ordered = sort_by_flags(content.quality)
+    quality = content.tables.quality
+    if quality is None:
+        return []
+    ordered = sort_by_flags(quality)
     flags = {
         str(row["scan"]): ", ".join(
             word.replace("_", " ")

@@ -51,7 +51,7 @@ def plot_specification(
     mark is a variant that does not apply to the region, a cross one that could not be estimated.
     """
     rows = sensitivity[sensitivity["family"] == family]
-    if rows.empty:
+    if not (rows["status"] == "fitted").any():
         return plot_nothing(f"No region of the family {family} could be analysed in any variant.", style)
     lines = list_variants(rows, labels)
     places = list(dict.fromkeys(zip(rows["roi"], rows["hemisphere"], strict=True)))

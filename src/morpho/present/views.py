@@ -25,6 +25,10 @@ STEP_NAMES = {
     "measured": "measured",
     "with_participants_row": "with a row in participants.tsv",
 }
+TABLE_STEP_NAMES = {
+    "found": "in the table of volumes",
+    "with_participants_row": "with a row in the participants table",
+}
 UNSORTED = ""  # sorts behind everything else
 QUALITY_TEXT = ("scan", "input_kind", "hard_flags", "cohort_flags")
 
@@ -108,7 +112,7 @@ def _quality_cells(row: Row, digits: Mapping[str, int]) -> tuple[Cell, ...]:
     return (text_cell(str(row["scan"])), *words, *values)
 
 
-def view_flow(flow: pd.DataFrame, effects: pd.DataFrame) -> list[tuple[str, str]]:
+def view_flow(flow: pd.DataFrame, effects: pd.DataFrame, *, is_table: bool = False) -> list[tuple[str, str]]:
     """View the way from scans found to people analysed, as steps of (count, words).
 
     Parameters
@@ -117,17 +121,20 @@ def view_flow(flow: pd.DataFrame, effects: pd.DataFrame) -> list[tuple[str, str]
         Columns step, group, n_participants, n_scans, as counted by `morpho.infer.cohort`.
     effects
         Group comparison, for the people analysed.
+    is_table
+        Whether the volumes come from a table, so that nothing was chosen or measured here.
 
     Returns
     -------
     Steps in order; counts are text, because models of different regions may differ.
     """
     steps = []
+    names = TABLE_STEP_NAMES if is_table else STEP_NAMES
     for row in flow.to_dict("records"):
+        if is_table and row["step"] in ("chosen", "measured"):
+            continue
         people = f"{int(row['n_participants'])} participant{'' if row['n_participants'] == 1 else 's'}"
-        name = (
-            f"in group {text_or(row['group'])}" if row["step"] == "group" else STEP_NAMES.get(row["step"], row["step"])
-        )
+        name = f"in group {text_or(row['group'])}" if row["step"] == "group" else names.get(row["step"], row["step"])
         steps.append((f"{int(row['n_scans'])}", f"{name} ({people})"))
     fitted = effects[effects["status"] == "fitted"]
     counts = (fitted["n_reference"] + fitted["n_comparison"]).tolist()

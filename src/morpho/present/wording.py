@@ -136,6 +136,11 @@ def effect_name(effect_size: Any) -> str:
     return EFFECT_NAMES.get(str(effect_size), str(effect_size))
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether a table cell has no value."""
+    return bool(pd.isna(value))
+
+
 def text_or(value: Any, otherwise: str = "") -> str:
     """Text of a table cell, or `otherwise` if the cell is missing or empty."""
     return otherwise if pd.isna(value) or str(value) == "" else str(value)

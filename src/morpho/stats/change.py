@@ -1,4 +1,4 @@
-"""Change between two scans of the same people: per cent, per year, and standardised in several ways.
+"""Change between two scans of the same people: per cent, and standardised in several ways.
 
 Standardised changes answer different questions and must not be mixed: d_z divides by the spread of the change, d_av by
 the average spread of people at the two times, and the metafor measures SMCC and SMCR are small-sample versions for
@@ -11,8 +11,6 @@ from scipy import stats
 
 from morpho.errors import DesignError
 from morpho.stats.effects import Interval, StandardisedDifference, correct_small_sample, standardise_difference
-
-DAYS_PER_YEAR = 365.25
 
 Array = npt.NDArray[np.float64]
 
@@ -54,20 +52,6 @@ def symmetrised_percent_change(v1: npt.ArrayLike, v2: npt.ArrayLike, interval: n
         _check_positive(name, values)
     change: Array = 100 * (second - first) / ((first + second) / 2) / time
     return change
-
-
-def annualise(change: npt.ArrayLike, interval_days: npt.ArrayLike) -> Array:
-    """Turn a change over some days into a change per year of 365.25 days, shape (people,).
-
-    Raises
-    ------
-    DesignError
-        If an interval is not a positive number of days.
-    """
-    days = np.asarray(interval_days, dtype=np.float64)
-    _check_positive("interval in days", days)
-    per_year: Array = np.asarray(change, dtype=np.float64) * DAYS_PER_YEAR / days
-    return per_year
 
 
 def combine_spreads(sd_before: float, sd_after: float, r: float) -> float:

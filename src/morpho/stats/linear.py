@@ -252,28 +252,6 @@ def partition_design(X: npt.ArrayLike, contrasts: npt.ArrayLike) -> tuple[FloatA
     return design @ np.linalg.pinv(weights), design @ complete[:, len(weights) :]
 
 
-def variance_inflation(X: npt.ArrayLike, contrast: npt.ArrayLike) -> float:
-    """Compute by how much the other terms of a model inflate the variance of a contrast.
-
-    Parameters
-    ----------
-    X, contrast : shape (n, p) and (p,)
-        Design with its intercept, and the weight of each coefficient.
-
-    Returns
-    -------
-    Variance inflation factor, 1 (nothing shared with the other terms) or more.
-
-    Notes
-    -----
-    c'(X'X)^-1 c times the centred sum of squares of the tested column of `partition_design`, which is 1 / (1 - R^2)
-    of that column regressed on the others. ASSUME: the intercept is no part of the contrast.
-    """
-    tested = partition_design(X, contrast)[0]
-    test = estimate_contrast(fit_linear(tested, X), contrast)
-    return test.unit_variance * float(((tested - tested.mean()) ** 2).sum())
-
-
 def _as_matrix(values: npt.ArrayLike, name: str) -> FloatArray:
     """Take a table of finite numbers."""
     matrix = np.asarray(values, dtype=np.float64)

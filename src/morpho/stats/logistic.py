@@ -1,7 +1,7 @@
 """Logistic regression that stays finite when a predictor separates the classes: Firth's penalised likelihood.
 
-Takes a yes-or-no outcome and a design matrix and gives log odds ratios with standard errors, profile intervals and
-probabilities. Knows no tables or names of terms.
+Takes a yes-or-no outcome and a design matrix and gives log odds ratios with standard errors and profile
+intervals. Knows no tables or names of terms.
 """
 
 from dataclasses import dataclass
@@ -140,19 +140,6 @@ def profile_coefficient(fit: FirthFit, index: int, confidence: float) -> Profile
         limits.append(optimize.brentq(lambda value: lose(value) - critical, estimate, far, xtol=1e-9 * se))
     chi2 = lose(0.0)
     return ProfiledCoefficient(estimate, limits[0], limits[1], chi2, float(stats.chi2.sf(chi2, 1)))
-
-
-def predict_probability(fit: FirthFit, X: npt.ArrayLike) -> Array:
-    """Compute the probability of outcome 1 for each row of a design matrix, shape (people,).
-
-    Notes
-    -----
-    ASSUME: the columns are those of the fit. Firth's penalty pulls probabilities towards one half; where the outcome
-    is rare their average is above the observed share (Puhr R et al., Statistics in Medicine 2017;36:2302-2317,
-    doi:10.1002/sim.7273).
-    """
-    probability: Array = special.expit(np.asarray(X, dtype=np.float64) @ fit.coefficients)
-    return probability
 
 
 def _check_data(design: Array, outcome: Array) -> None:

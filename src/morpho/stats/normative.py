@@ -116,8 +116,8 @@ def score_people(norm: Norm, y: npt.ArrayLike, X: npt.ArrayLike) -> FloatArray:
     y : shape (people,) or (people, regions)
         Their volumes, with the regions of the norm; NaN where there is none.
     X : shape (people, columns)
-        Their design matrix, with the columns of the norm. See `outside_range`: the norm says little about people
-        older or younger than all controls.
+        Their design matrix, with the columns of the norm. The norm says little about people older or
+        younger than all controls.
 
     Returns
     -------
@@ -185,17 +185,6 @@ def find_centiles(z: npt.ArrayLike) -> FloatArray:
     [5.0, 50.0, 95.0]
     """
     return np.asarray(100 * stats.norm.cdf(np.asarray(z, dtype=np.float64)), dtype=np.float64)
-
-
-def outside_range(X_control: npt.ArrayLike, X_new: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Find where people leave the range of the controls, column by column; shape of `X_new`, True outside or missing.
-
-    >>> outside_range([[20.0], [60.0]], [[20.0], [61.0], [float("nan")]]).ravel().tolist()
-    [False, True, True]
-    """
-    controls, people = np.asarray(X_control, dtype=np.float64), np.asarray(X_new, dtype=np.float64)
-    inside: npt.NDArray[np.bool_] = (people >= controls.min(axis=0)) & (people <= controls.max(axis=0))
-    return ~inside
 
 
 def check_calibration(z: npt.ArrayLike) -> Calibration:

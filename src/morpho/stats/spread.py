@@ -85,21 +85,6 @@ def overlap(d: float) -> float:
     return float(2 * stats.norm.cdf(-abs(d) / 2))
 
 
-def cohens_u3(d: float) -> float:
-    """Compute the share of the lower group that lies below the mean of the higher one, Phi(d), for d from 0 upwards.
-
-    Notes
-    -----
-    For a negative `d` it is the share of the reference group below the mean of the other. ASSUME: as for `overlap`.
-
-    Examples
-    --------
-    >>> round(cohens_u3(0.2), 3)
-    0.579
-    """
-    return float(stats.norm.cdf(d))
-
-
 def partial_eta_squared(F: float, df1: float, df2: float, confidence: float = 0.95) -> ExplainedVariance:
     """Express an F test as the share of variance that its term explains beyond the others.
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from morpho.errors import ConfigError
+from morpho.infer.claim_parsing import parse_claims
 from morpho.infer.claims import (
     KINDS,
     Claim,
@@ -19,7 +20,6 @@ from morpho.infer.claims import (
     expand_tests,
     list_needs,
     name_variables,
-    parse_claims,
     write_terms,
 )
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 CONTENT = yaml.safe_load((ROOT / "config" / "claims.yaml").read_text(encoding="utf-8"))
 SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "claims.schema.yaml").read_text(encoding="utf-8"))
 FAMILIES = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))["models"]["families"]
-SHIPPED = parse_claims(CONTENT, list(FAMILIES))
+SHIPPED = parse_claims(CONTENT, FAMILIES)
 CLAIMS = {claim.claim_id: claim for claim in SHIPPED.claims}
 TESTS = [pytest.param(test, id=f"{claim.claim_id}-{test.name}") for claim in SHIPPED.claims for test in claim.tests]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -59,7 +59,7 @@ def parse_one(test: dict[str, Any]) -> tuple[ClaimsFile, Claim, ClaimTest]:
     """Parse a file with one test, which the schema allows."""
     content = make_file(test)
     VALIDATOR.validate(content)
-    file = parse_claims(content, list(FAMILIES))
+    file = parse_claims(content, FAMILIES)
     return file, file.claims[0], file.claims[0].tests[0]
 
 
@@ -88,7 +88,7 @@ def test_the_examples_of_the_documentation_can_be_used() -> None:
     for example in examples:
         content = CONTENT | {"claims": example}
         VALIDATOR.validate(content)
-        assert parse_claims(content, list(FAMILIES)).claims[0].tests[0].decides
+        assert parse_claims(content, FAMILIES).claims[0].tests[0].decides
 
 
 def test_schema_and_parser_know_the_same_kinds() -> None:
@@ -113,7 +113,8 @@ def test_sizes_are_the_published_ones_of_the_hippocampus(claim: str, size: float
     """Schmaal 2016, doi:10.1038/mp.2015.69, rounded to two digits."""
     decisive = CLAIMS[claim].tests[0]
     assert decisive.decides[0] == "hippocampus"
-    assert decisive.expected == round(size, 2)
+    assert list(decisive.expected.values()) == [round(size, 2)]
+    assert set(decisive.expected) <= {"", "hippocampus"}
 
 
 @pytest.mark.parametrize("claim", [claim for claim in SHIPPED.claims if claim.tests], ids=lambda claim: claim.claim_id)
@@ -263,9 +264,7 @@ def test_terms_are_the_formula_without_covariates() -> None:
 def test_a_claim_can_be_taken_away() -> None:
     content = CONTENT | {"claims": CONTENT["claims"] | {"C21": None}}
     VALIDATOR.validate(content)
-    assert [claim.claim_id for claim in parse_claims(content, list(FAMILIES)).claims] == [
-        n for n in CLAIMS if n != "C21"
-    ]
+    assert [claim.claim_id for claim in parse_claims(content, FAMILIES).claims] == [n for n in CLAIMS if n != "C21"]
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -277,13 +276,65 @@ def test_all_problems_are_told_at_once() -> None:
         ask("volume ~ pss + (", slope) | {"test": "four"},
     )
     with pytest.raises(ConfigError) as caught:
-        parse_claims(content, ["primary", "totals"])
+        parse_claims(content, {name: FAMILIES[name] for name in ("primary", "totals")})
     message = str(caught.value)
     assert "own, test one: unknown population 'martians'; known are everyone, patients, young" in message
     assert "own, test two: unknown families ['secondary']; config models.families has primary, totals" in message
     assert "own, test three: an effect is one of difference, trend, slope or joint" in message
     assert "own, test four: the formula 'volume ~ pss + (' cannot be read" in message
     assert message.count("\n- ") == 4
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(-0.1, {"": -0.1}), ({"dlpfc": -0.2, "vmpfc": 0.1}, {"dlpfc": -0.2, "vmpfc": 0.1}), (None, {})],
+)
+def test_claimed_sizes_are_by_region_or_for_all(size: Any, expected: dict[str, float]) -> None:
+    says = {"direction": "negative"} | ({} if size is None else {"size": size})
+    given = ask("volume ~ pss + covariates", {"slope": "pss"}, decides=["dlpfc", "vmpfc"], says=says)
+    assert parse_one(given)[2].expected == expected
+
+
+def test_a_smallest_effect_of_its_own_is_kept() -> None:
+    says = {"direction": "negative", "smallest": 0.05}
+    given = ask("volume ~ pss + covariates", {"slope": "pss"}, decides=["dlpfc"], says=says)
+    assert parse_one(given)[2].smallest == 0.05
+    assert parse_one(ask("volume ~ pss + covariates", {"slope": "pss"}))[2].smallest is None
+
+
+@pytest.mark.parametrize(
+    ("tests", "problem"),
+    [
+        ([ask("volume ~ pss", {"slope": "pss"})] * 2, "own, test one: there are two tests of this name"),
+        (
+            [ask("volume ~ pss", {"slope": "pss"}, decides=["frontal_pole"])],
+            "own, test one: decides on frontal_pole, which its families do not have",
+        ),
+        ([ask("volume ~ pss", {"slope": "crp"})], "own, test one: the effect speaks of crp, which the formula lacks"),
+        (
+            [ask("volume ~ group + sex", {"difference": ["group", "patient", "control"], "per": "age_years"})],
+            "own, test one: the effect speaks of age_years, which the formula lacks",
+        ),
+        (
+            [ask("volume ~ group", {"difference": ["group", "patient", "control"], "where": {"sex": "F"}})],
+            "own, test one: the effect speaks of sex, which the formula lacks",
+        ),
+    ],
+    ids=["name", "region", "slope", "per", "where"],
+)
+def test_a_test_that_could_never_be_made_is_refused(tests: list[dict[str, Any]], problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_claims(make_file(*tests), FAMILIES)
+    assert problem in str(caught.value)
+    assert str(caught.value).count("\n- ") == 1
+
+
+def test_an_effect_on_the_column_that_each_stands_for_is_in_the_formula() -> None:
+    given = ask("volume ~ group * each + covariates", {"difference": ["group", "patient", "control"], "per": "each"})
+    _, claim, _ = parse_one(given | {"each": "ancestry"})
+    [test] = expand_tests(claim, {"ancestry": ("1st PC",)})
+    assert test.effect.between == "1st PC"
+    assert test.formula == 'volume ~ group * Q("1st PC") + covariates'
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,19 @@ FAMILIES = {
     "hemispheres": (PRIMARY, ("L", "R")),
     "totals": (("brain_volume",), ("whole",)),
 }
+# What ENIGMA-MDD published of two regions: one volume, one thickness.
+PUBLISHED: dict[str, dict[str, object]] = {
+    roi: {
+        "enigma_ref_d": d,
+        "enigma_ref_ci_low": d - 0.08,
+        "enigma_ref_ci_high": d + 0.08,
+        "enigma_measure": measure,
+    }
+    for roi, d, measure in (
+        ("hippocampus", -0.144, "volume"),
+        ("dlpfc", -0.02, "thickness of L and R, mean of 4 published values: not the same quantity"),
+    )
+}
 TOO_FEW = "too few people: 2 patient with all values, where config models.min_group_size asks for 3"
 
 
@@ -75,7 +88,124 @@ def make_effects() -> pd.DataFrame:
         }
         row |= {"percent": 7.9 * g, "percent_ci_low": 7.9 * (g - half), "percent_ci_high": 7.9 * (g + half)}
         p = float(2 * stats.norm.sf(abs(g) / 0.26))
-        rows.append(row | {"t": g / 0.26, "p": p, "p_fdr": min(1.0, 2 * p), "vif": 1.1})
+        row |= {"p": p, "p_permutation": p, "p_fdr": min(1.0, 2 * p), "p_familywise": min(1.0, 4 * p)}
+        row |= {"bayes_factor_10": 0.5, "equivalence_bound_g": 0.2, "equivalence_p": 0.6}
+        row |= {"g_ci90_low": g - 0.43, "g_ci90_high": g + 0.43}
+        rows.append(row | PUBLISHED.get(roi, {}) | {"t": g / 0.26, "vif": 1.1})
+    return pd.DataFrame(rows)
+
+
+def make_sensitivity(effects: pd.DataFrame) -> pd.DataFrame:
+    """Variants of the primary family: without head size (refused for the amygdala), outliers, and either site."""
+    rows = []
+    for place in effects[effects["family"] == "primary"].to_dict("records"):
+        base = {key: place[key] for key in ("family", "roi", "hemisphere")} | {"effect_size": "g", "status": "fitted"}
+        cases = [("loso", "south", 0.2), ("loso", "north", -0.1), ("no_head_size", "", 0.05), ("main", "", 0.0)]
+        cases += [("no_outliers", "", 0.1)] if place["roi"] == "hippocampus" else []
+        for variant, left_out, shift in cases:
+            g = place["g"] + shift
+            row = base | {"variant": variant, "left_out": left_out or np.nan, "reason": np.nan, "p": 0.5, "n": 59}
+            row |= {"estimate": g, "ci_low": g - 0.5, "ci_high": g + 0.5}
+            if (variant, place["roi"]) == ("no_head_size", "amygdala"):
+                row |= dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), np.nan) | {"status": "refused"}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+VARIANTS = {
+    "main": "the analysis as configured",
+    "no_head_size": "without head size",
+    "no_outliers": "without people beyond 3 studentised residuals",
+    "unmedicated": "without people who take an antidepressant",
+    "loso": "without one site, each in turn",
+}
+MEANINGS = {
+    "consistent": "in the direction of the claim",
+    "contrary": "in the other direction",
+    "inconclusive": "this sample cannot tell",
+    "equivalent to none": "no effect worth the name",
+    "not estimable": "no deciding region could be estimated",
+}
+
+
+def make_claims() -> pd.DataFrame:
+    """One claim of every kind and verdict, as the engine writes them."""
+    verdicts = [("tested", verdict) for verdict in MEANINGS]
+    kinds = [*verdicts, ("described", ""), ("not_testable", ""), ("out_of_reach", "")]
+    rows = []
+    for number, (status, verdict) in enumerate(kinds, start=1):
+        sentence = (
+            f"{verdict.capitalize()}: {MEANINGS[verdict]}. hippocampus g 0.10 [-0.20, 0.40]." if verdict else "Why."
+        )
+        row: dict[str, object] = {"claim_id": f"C{number:02d}", "claim": f"Claim {number}.", "sentence": sentence}
+        row |= {"review": "Part", "confirmatory": number == 1, "status": status, "verdict": verdict or np.nan}
+        row |= {"needs": "relapse, visit_2" if status == "not_testable" else np.nan, "n_tests": 2, "n_refused": 0}
+        rows.append(row | {"evidence": "d = -0.144.", "source": "Schmaal 2016"})
+    return pd.DataFrame(rows)
+
+
+def make_claim_tests() -> pd.DataFrame:
+    """List the tests of two claims: two deciding regions, one refused, a prediction, and a row that does not decide."""
+    base = {
+        "family": "primary",
+        "hemisphere": "mean",
+        "status": "fitted",
+        "reason": np.nan,
+        "kind": "linear",
+        "n": 59.0,
+    }
+    base |= {"contrast": "patient - control", "effect_size": "g", "direction": "negative", "expected": -0.14}
+    base |= {"estimate": -0.3, "simultaneous_ci_low": -0.9, "simultaneous_ci_high": 0.3, "p_fdr": 0.2}
+    base |= {"claim_id": "C01", "test": "patients_controls", "decides": True, "verdict": "inconclusive"}
+    empty = dict.fromkeys(("estimate", "simultaneous_ci_low", "simultaneous_ci_high", "p_fdr", "n"), np.nan)
+    prediction = {"claim_id": "C02", "test": "prediction", "kind": "prediction", "effect_size": "auc", "roi": np.nan}
+    return pd.DataFrame(
+        [
+            base | {"roi": "hippocampus"},
+            base | {"roi": "dlpfc", "status": "refused", "reason": TOO_FEW, "verdict": np.nan} | empty,
+            base | {"roi": "amygdala", "decides": False, "verdict": np.nan},
+            base | prediction | {"hemisphere": np.nan, "direction": "either", "estimate": 0.61},
+        ]
+    )
+
+
+def make_precision() -> pd.DataFrame:
+    """Say what the primary family can find: group in two regions, one with a published volume, and the scale BDI."""
+    base: dict[str, object] = {"family": "primary", "hemisphere": "mean", "family_size": 4, "power_wanted": 0.8}
+    g = base | {"contrast": "patient - control", "effect_size": "g", "n_reference": 26, "n_comparison": 33, "n": 59}
+    g |= {"detectable": 0.74, "detectable_family": 0.95, "half_width_at_zero": 0.52, "recovery_low": 0.63}
+    g |= {"recovery_high": 0.73, "detectable_true_low": 1.01, "detectable_true_high": 1.17}
+    known = {"expected": -0.144, "expected_source": "ENIGMA-MDD, volume", "power_at_expected": 0.084}
+    known |= {"half_width_at_expected": 0.53, "people_needed": 758.0}
+    other = known | {"expected": -0.3, "expected_source": "ENIGMA-MDD, thickness of L and R: not the same quantity"}
+    r = base | {"contrast": "severity BDI", "effect_size": "partial_r", "n": 33, "detectable": 0.49}
+    r |= {"detectable_family": 0.6, "half_width_at_zero": 0.36, "recovery_low": 0.27, "recovery_high": 0.43}
+    r |= {"detectable_true_low": 1.15, "detectable_true_high": 1.82}
+    rows = [g | known | {"roi": "hippocampus"}, g | other | {"roi": "dlpfc"}, r | {"roi": "hippocampus"}]
+    return pd.DataFrame(rows)
+
+
+def make_sample() -> pd.DataFrame:
+    """Table 1 as `render_sample` lays it out."""
+    rows = [("people", "", "26", "33", ""), ("age_years", "", "35.7 (11.7)", "40.5 (11.9)", "0.40")]
+    rows.append(("sex", "F", "13 (50 %)", "13 (39 %)", "0.22"))
+    return pd.DataFrame(rows, columns=["variable", "level", "control", "patient", "smd"])
+
+
+def make_sites() -> pd.DataFrame:
+    """Two sites; the second has no controls."""
+    table = pd.DataFrame({"site": ["north", "south"], "n": [40, 19], "n_reference": [26, 0], "n_comparison": [14, 19]})
+    table = table.assign(effective_n=[9.1, 0.0], share_women=[0.5, 0.4], age_mean_years=[38.0, 41.0])
+    return table.assign(age_sd_years=[12.0, 11.0], flags=[np.nan, "patients only"])
+
+
+def make_regions() -> pd.DataFrame:
+    """Table of regions: hippocampus and dlpfc on both sides."""
+    rows = [
+        {"roi": roi, "hemisphere": side, "labels": labels, "parts": (), "description": f"Drawing of {roi}"}
+        for roi, labels in {"hippocampus": ("hippocampus",), "dlpfc": ("rostralmiddlefrontal",)}.items()
+        for side in "LR"
+    ]
     return pd.DataFrame(rows)
 
 
@@ -136,7 +266,9 @@ def make_associations(residuals: pd.DataFrame) -> pd.DataFrame:
         row |= {"status": "fitted", "reason": np.nan, "formula": SEVERITY_FORMULA, "n": N_COMPARISON, "n_sites": 1}
         row |= {"slope_mm3_per_point": fit.slope, "slope_ci_low_mm3": fit.slope - half}
         row |= {"slope_ci_high_mm3": fit.slope + half, "t": fit.slope / fit.stderr, "df": 29, "p": fit.pvalue}
+        row |= {"p_permutation": fit.pvalue, "p_familywise": min(1.0, 4 * fit.pvalue)}
         row |= {"p_fdr": min(1.0, 2 * fit.pvalue), "partial_r": fit.rvalue}
+        row |= {"spearman_r": 0.1, "spearman_r_ci_low": -0.2, "spearman_r_ci_high": 0.4}
         r_low, r_high = np.tanh(np.arctanh(fit.rvalue) + np.array([-1, 1]) * 1.96 / np.sqrt(28))
         rows.append(row | {"partial_r_ci_low": r_low, "partial_r_ci_high": r_high})
     return pd.DataFrame(rows)

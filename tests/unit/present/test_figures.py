@@ -10,6 +10,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from scipy import stats
 
 from morpho.errors import ConfigError
@@ -87,6 +88,39 @@ def test_forest_names_sides_groups_and_counts(forest: Figure) -> None:
     assert "patient \N{MINUS SIGN} control" in last.get_xlabel()
     assert f"n = {N_REFERENCE} control, {N_COMPARISON} patient" in forest.axes[0].get_title(loc="left")
     assert forest.get_figwidth() * 25.4 == pytest.approx(183)
+
+
+def bands(axes: Axes) -> list[tuple[float, float, bool]]:
+    """Read the ends of the published bands of a panel, and whether they are hatched."""
+    found = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    return [(patch.get_x(), patch.get_x() + patch.get_width(), bool(patch.get_hatch())) for patch in found]
+
+
+def test_forest_shows_published_effects_and_sets_thickness_apart(forest: Figure) -> None:
+    primary = forest.axes[0]
+    assert bands(primary) == [
+        (pytest.approx(-0.224), pytest.approx(-0.064), False),
+        (pytest.approx(-0.10), pytest.approx(0.06), True),
+    ]
+    lines = [line.get_xdata()[0] for line in primary.lines if line.get_linewidth() == pytest.approx(0.6)]
+    assert lines == pytest.approx([-0.144, -0.02])
+    (legend,) = forest.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == [
+        "published by ENIGMA-MDD: volume", "published by ENIGMA-MDD: thickness, not the same quantity",
+    ]  # fmt: skip
+
+
+def test_forest_without_published_effects_has_no_bands(effects: pd.DataFrame, style: FigureStyle) -> None:
+    bare = effects.drop(columns=[name for name in effects if name.startswith("enigma_")])
+    figure = plot_effects_forest(bare, style=style, confidence=CONFIDENCE)
+    assert figure.legends == []
+    assert bands(figure.axes[0]) == []
+    assert "ENIGMA" not in caption_effects_forest(bare, confidence=CONFIDENCE)
+    volume_only = effects[effects["roi"] == "hippocampus"]
+    (legend,) = plot_effects_forest(volume_only, style=style, confidence=CONFIDENCE).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["published by ENIGMA-MDD: volume"]
+    assert "thickness" not in caption_effects_forest(volume_only, confidence=CONFIDENCE)
 
 
 def test_forest_without_any_estimate_still_shows_the_reasons(effects: pd.DataFrame, style: FigureStyle) -> None:
@@ -168,10 +202,21 @@ def test_an_unknown_family_is_named_with_those_that_exist(
 ) -> None:
     with pytest.raises(ConfigError, match=r"no family 'nothing' to plot.*primary"):
         plot_group_distributions(pd.DataFrame({"family": []}), effects, family="nothing", style=style, confidence=0.95)
-    with pytest.raises(ConfigError, match=r"'primary / HAMD'.*'primary / BDI'"):
+    with pytest.raises(ConfigError, match=r"'nothing / BDI'.*'primary / BDI'"):
         plot_severity_association(
-            residuals, associations, family="primary", scale="HAMD", style=style, confidence=CONFIDENCE
+            residuals, associations, family="nothing", scale="BDI", style=style, confidence=CONFIDENCE
         )
+
+
+def test_a_scale_that_nobody_has_is_a_figure_that_says_so(
+    residuals: pd.DataFrame, associations: pd.DataFrame, style: FigureStyle
+) -> None:
+    what = {"family": "primary", "scale": "HAMD", "confidence": CONFIDENCE}
+    for table in (associations, associations.iloc[:0]):
+        figure = plot_severity_association(residuals, table, style=style, **what)
+        assert "HAMD was not analysed" in figure.texts[0].get_text().replace("\n", " ")
+        assert caption_severity_association(table, **what) == ""
+    render_figure(figure, "png", dpi=50)
 
 
 def test_equal_figures_are_equal_bytes_without_date_or_pyplot(
@@ -196,6 +241,7 @@ def test_captions_name_people_model_and_marks(effects: pd.DataFrame, association
     assert "26 control and 33 patient" in forest
     assert "adjusted for age, sex, affine head size and site" in forest
     assert "2 regions were not estimated: too few people" in forest
+    assert "Hatched bands are of cortical thickness, not the same quantity" in forest
     assert "not estimated" not in caption_group_distributions(effects, family="primary", confidence=0.95)
     severity = caption_severity_association(associations, family="primary", scale="BDI", confidence=0.95)
     assert "n = 33" in severity

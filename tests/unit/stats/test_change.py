@@ -8,7 +8,6 @@ from scipy import stats
 
 from morpho.errors import DesignError
 from morpho.stats.change import (
-    annualise,
     combine_spreads,
     standardise_change,
     standardise_change_average,
@@ -93,10 +92,6 @@ def test_per_cent_change_mirrors_gain_and_loss() -> None:
     assert symmetrised_percent_change(first, second, [2.0, 0.5]) == pytest.approx(change / [2.0, 0.5])
 
 
-def test_a_year_of_change_stays_and_half_a_year_doubles() -> None:
-    assert annualise([1.0, 1.0], [365.25, 182.625]).tolist() == [1.0, 2.0]
-
-
 @pytest.mark.parametrize(
     ("first", "second", "interval", "name"),
     [(0.0, 1.0, 1.0, "first volume"), (1.0, math.nan, 1.0, "second volume"), (1.0, 1.0, -2.0, "interval")],
@@ -104,11 +99,6 @@ def test_a_year_of_change_stays_and_half_a_year_doubles() -> None:
 def test_impossible_volumes_and_intervals_are_refused(first: float, second: float, interval: float, name: str) -> None:
     with pytest.raises(DesignError, match=f"positive {name}"):
         symmetrised_percent_change([first], [second], interval)
-
-
-def test_scans_on_one_day_have_no_change_per_year() -> None:
-    with pytest.raises(DesignError, match=r"positive interval in days for everyone; got \[0\.0\]"):
-        annualise([1.0, 2.0], [30, 0])
 
 
 def test_a_change_without_spread_or_people_is_refused() -> None:

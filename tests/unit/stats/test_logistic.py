@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from morpho.errors import DesignError
-from morpho.stats.logistic import FirthFit, fit_firth, predict_probability, profile_coefficient
+from morpho.stats.logistic import FirthFit, fit_firth, profile_coefficient
 
 Array = NDArray[np.float64]
 
@@ -124,11 +124,6 @@ def test_units_of_a_column_scale_its_coefficient_only() -> None:
 def test_turning_the_classes_round_turns_the_signs_round() -> None:
     X, y = simulate(5)
     assert fit_firth(X, 1 - y).coefficients == pytest.approx(-fit_firth(X, y).coefficients, rel=1e-8)
-
-
-def test_probabilities_are_those_of_the_log_odds() -> None:
-    fit = fit_firth(np.column_stack([np.ones(10), np.repeat([0.0, 1.0], 5)]), [0, 0, 0, 1, 1, 0, 1, 1, 1, 1])
-    assert predict_probability(fit, [[1, 0], [1, 1]]) == pytest.approx([2.5 / 6, 4.5 / 6], rel=1e-8)
 
 
 @pytest.mark.parametrize(

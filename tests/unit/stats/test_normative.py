@@ -13,7 +13,6 @@ from morpho.stats.normative import (
     check_calibration,
     find_centiles,
     fit_norm,
-    outside_range,
     score_controls,
     score_people,
 )
@@ -166,13 +165,6 @@ def test_centiles_are_those_of_the_t_distribution() -> None:
     z = score_people(norm, [controls.mean() - controls.std(ddof=1)], np.ones((1, 1)))
     assert find_centiles(z)[0] == pytest.approx(100 * stats.t.cdf(-1 / math.sqrt(1 + 1 / 25), 24), rel=1e-10)
     assert find_centiles([0.0, -1.959963984540054]) == pytest.approx([50, 2.5])
-
-
-def test_people_outside_the_range_of_controls_are_found_by_column() -> None:
-    controls = np.array([[1, 20.0, 1400.0], [1, 60.0, 1700.0]])
-    people = np.array([[1, 19.9, 1500.0], [1, 20.0, 1700.0], [1, 30.0, np.nan]])
-    expected = [[False, True, False], [False, False, False], [False, False, True]]
-    assert outside_range(controls, people).tolist() == expected
 
 
 def test_calibration_of_normal_scores() -> None:

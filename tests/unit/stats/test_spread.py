@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from morpho.errors import DesignError
-from morpho.stats.spread import cohens_u3, compare_variability, overlap, partial_eta_squared
+from morpho.stats.spread import compare_variability, overlap, partial_eta_squared
 
 
 def test_first_trial_of_normand_1999_equals_r_metafor() -> None:
@@ -45,12 +45,6 @@ def test_overlap_is_the_area_under_both_curves() -> None:
     assert overlap(0.8) == pytest.approx(np.trapezoid(both, x), abs=1e-8)
     assert overlap(-0.8) == overlap(0.8)
     assert overlap(0.0) == 1.0
-
-
-def test_u3_is_one_half_without_a_difference_and_mirrors() -> None:
-    assert cohens_u3(0.0) == 0.5
-    assert cohens_u3(1.959963984540054) == pytest.approx(0.975)
-    assert cohens_u3(-0.7) == pytest.approx(1 - cohens_u3(0.7))
 
 
 @pytest.mark.parametrize(

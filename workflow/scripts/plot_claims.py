@@ -1,0 +1,25 @@
+"""Adapter of rule `plot_claims`: claims in, `morpho.present.claim_figure.plot_claims`, figure out."""
+
+from pathlib import Path
+
+import yaml
+
+from morpho.infer.claim_dictionaries import CLAIMS
+from morpho.infer.verdicts import MEANINGS
+from morpho.logs import log_to
+from morpho.present.captions import caption_claims
+from morpho.present.claim_figure import plot_claims
+from morpho.present.figures import render_figure
+from morpho.present.style import read_style
+from morpho.tables import read_table, write_json, write_table
+
+log_to(snakemake.log[0])
+given, params = snakemake.input, snakemake.params
+style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
+claims = read_table(given.claims)
+figure = plot_claims(claims, style=style)
+for path in map(Path, snakemake.output.figures):
+    path.write_bytes(render_figure(figure, path.suffix[1:], dpi=params.dpi))
+for path in map(Path, snakemake.output.data):
+    write_table(claims, path, CLAIMS)
+    write_json({path.stem: caption_claims(claims, meanings=MEANINGS)}, snakemake.output.captions)
