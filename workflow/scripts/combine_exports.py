@@ -1,4 +1,4 @@
-"""Adapter of rule `combine_exports`: exports of several studies in, `morpho.infer.sharing.combine_exports`, table out."""
+"""Adapter of rule `combine_exports`: exports of studies in, `morpho.infer.sharing.combine_exports`, a table out."""
 
 from morpho.infer.sharing import combine_exports
 from morpho.infer.sharing_dictionaries import COMBINED

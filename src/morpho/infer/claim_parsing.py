@@ -8,7 +8,7 @@ from typing import Any
 import patsy
 
 from morpho.errors import ConfigError
-from morpho.infer.claims import EACH, Claim, ClaimsFile, ClaimTest, Evidence, name_variables
+from morpho.infer.claims import COVARIATES, EACH, Claim, ClaimsFile, ClaimTest, Evidence, name_variables, write_terms
 from morpho.infer.contrasts import Effect
 from morpho.infer.study import Families
 
@@ -107,6 +107,8 @@ def _find_mismatches(test: ClaimTest, families: Families) -> list[str]:
     """Find deciding regions that no family of a test has, and effects of variables that its formula lacks."""
     rois = {roi for name in test.families if name in families for roi in families[name]["rois"]}
     problems = [f"decides on {roi}, which its families do not have" for roi in test.decides if roi not in rois]
+    if COVARIATES in write_terms(test).replace("(", " ").replace(")", " ").split():
+        problems.append(f"'{COVARIATES}' must stand alone in the formula, added by +: {test.formula}")
     if test.kind == "linear" and test.formula:
         names = {*name_variables(test), EACH}
         problems += [

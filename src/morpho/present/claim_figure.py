@@ -13,9 +13,8 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Circle
-from matplotlib.textpath import TextPath
 
 from morpho.present.figures import plot_nothing
 from morpho.present.style import FONT, MM_PER_INCH, FigureStyle
@@ -38,6 +37,7 @@ LINE_MM, GAP_MM, HEAD_MM = 3.6, 1.8, 8.0
 DISC_MM, DISC_X_MM, WORD_X_MM, CLAIM_X_MM, ID_X_MM = 1.9, 12.5, 16.0, 47.0, 1.0
 MARGIN_MM = 2.5
 POINTS_PER_INCH = 72
+UNITS_PER_POINT = 64  # in which FreeType gives widths
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,13 @@ def wrap_text(text: str, width_mm: float, size_pt: float) -> tuple[str, ...]:
     -------
     At least one line.
     """
-    font = FontProperties(family=FONT)
+    font = get_font(findfont(FontProperties(family=FONT)))
+    font.set_size(size_pt, POINTS_PER_INCH)
     lines = [""]
     for word in text.split():
         grown = f"{lines[-1]} {word}".strip()
-        width_pt = TextPath((0, 0), grown, size=size_pt, prop=font).get_extents().x1
+        font.set_text(grown)
+        width_pt = font.get_width_height()[0] / UNITS_PER_POINT
         if lines[-1] and width_pt / POINTS_PER_INCH * MM_PER_INCH > width_mm:
             lines.append(word)
         else:

@@ -239,7 +239,14 @@ def adjust_p(p: npt.ArrayLike, method: Correction = "fdr_bh") -> npt.NDArray[np.
     missing = np.isnan(values)
     if missing.all():
         return values.copy()
-    adjusted: npt.NDArray[np.float64] = multipletests(np.where(missing, 1.0, values), method=method)[1]
+    planned = np.where(missing, 1.0, values)
+    if method == "holm":  # statsmodels collects garbage in this branch, which takes a thousand times as long
+        order = np.argsort(planned)
+        stepped = np.maximum.accumulate(planned[order] * np.arange(len(planned), 0, -1))
+        adjusted = np.empty_like(planned)
+        adjusted[order] = np.minimum(stepped, 1.0)
+    else:
+        adjusted = multipletests(planned, method=method)[1]
     return np.where(missing, np.nan, adjusted)
 
 

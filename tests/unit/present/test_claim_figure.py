@@ -51,7 +51,7 @@ def test_claims_not_tested_are_grey_and_say_what_they_need(figure: Figure) -> No
 def test_text_stays_inside_the_figure(study: ModuleType, style: FigureStyle) -> None:
     long = study.make_claims().assign(claim="Women may remember more symptoms whenever summer warms. " * 4)
     figure = plot_claims(long, style=style)
-    render_figure(figure, "png", dpi=60)
+    render_figure(figure, "png", dpi=figure.dpi)
     right = max(text.get_window_extent().x1 for text in figure.axes[0].texts)
     assert right <= figure.bbox.x1
     bottom = min(text.get_window_extent().y0 for text in figure.axes[0].texts)
