@@ -36,7 +36,7 @@ rule all:
     default_target: True
     input:
         rules.write_report.output,
-        rules.describe_dataset.output,
+        [] if TABLES else rules.describe_dataset.output,
         STATISTICS_FILES,
 
 
@@ -52,4 +52,6 @@ rule figures:
         rules.plot_effects.output,
         rules.plot_distributions.output,
         rules.plot_severity.output,
+        rules.plot_specification.output,
+        rules.plot_claims.output,
         every_scan(rules.plot_overlay.output.png),

@@ -171,7 +171,14 @@ def test_a_second_run_has_nothing_to_do(cohort):
 
 def test_a_figure_option_reruns_figures_only(cohort):
     planned = planned_jobs(cohort, figures={"dpi": 100})
-    figures = {"plot_overlay", "plot_effects", "plot_distributions", "plot_severity"}
+    figures = {
+        "plot_overlay",
+        "plot_effects",
+        "plot_distributions",
+        "plot_severity",
+        "plot_specification",
+        "plot_claims",
+    }
     assert set(planned) == figures | {"write_report", "all"}
 
 

@@ -19,10 +19,10 @@ from morpho.stats.effects import (
     adjust_p,
     correct_small_sample,
     correlate_partially,
-    smallest_detectable_g,
     standardise_as_enigma,
     standardise_difference,
 )
+from morpho.stats.power import detect_difference
 
 FAMILIES = {"primary": {"rois": ["hippocampus"], "hemispheres": ["mean"]}}
 NO_HEAD_SIZE = HeadSize("none", "")
@@ -221,4 +221,4 @@ def test_refused_tests_count_as_in_r_with_n_given() -> None:
 
 @pytest.mark.parametrize(("n", "g"), [(393, 0.20), (64, 0.50), (26, 0.80)])
 def test_smallest_detectable_difference_equals_cohens_table(n: int, g: float) -> None:
-    assert smallest_detectable_g(n, n, alpha=0.05, power=0.80) == pytest.approx(g, abs=0.01)
+    assert detect_difference(n, n, df=2 * n - 2, alpha=0.05, power=0.80) == pytest.approx(g, abs=0.01)

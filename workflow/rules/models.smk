@@ -108,6 +108,7 @@ rule describe_precision:
     params:
         confidence=config["models"]["confidence"],
         power=0.8,
+        measured=TABLES is None,  # what morpho loses in measuring says nothing about the volumes of others
         code=source_digest("morpho.infer.precision", "morpho.reference_data"),
     script:
         "../scripts/describe_precision.py"

@@ -9,5 +9,5 @@ log_to(snakemake.log[0])
 given, params = snakemake.input, snakemake.params
 rows = plan_tests(read_table(given.effects), read_table(given.associations))
 chance = {"alpha": 1 - params.confidence, "confidence": params.confidence, "power": params.power}
-precision = describe_precision(rows, load_recovery(), **chance)
+precision = describe_precision(rows, load_recovery() if params.measured else None, **chance)
 write_table(precision, snakemake.output.precision, PRECISION, digits=17)

@@ -151,7 +151,9 @@ def describe_precision(
             low, high = shares[row["roi"]]["min"], shares[row["roi"]]["max"]
             smallest = float(cells["detectable"] or math.nan)
             cells |= {"recovery_low": low, "recovery_high": high}
-            cells |= {"detectable_true_low": smallest / high, "detectable_true_high": smallest / low}
+            reach = math.inf if row["effect_size"] == "g" else 1.0  # no correlation is beyond 1
+            true = [size if size < reach else math.nan for size in (smallest / high, smallest / low)]
+            cells |= {"detectable_true_low": true[0], "detectable_true_high": true[1]}
         described.append(cells | {"power_wanted": power})
     kinds = {name: "Int64" if name in COUNTS else "float64" for name in PRECISION if name not in TEXTS}
     return pd.DataFrame(described, columns=list(PRECISION)).astype(kinds)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from morpho.errors import ConfigError
 from morpho.infer.small_cells import suppress_small_cells
 from morpho.tables import describe_column
 
@@ -70,12 +69,7 @@ def describe_sample(
     Returns
     -------
     Columns of `SAMPLE`; long form: one row per site, variable, level and group. `smd` is in the rows of the
-    comparison group, of a category in its first level.
-
-    Raises
-    ------
-    ConfigError
-        If there is no column group, or nobody is in the groups.
+    comparison group, of a category in its first level. No row if nobody is in the groups.
 
     Notes
     -----
@@ -84,9 +78,8 @@ def describe_sample(
     """
     known = people["group"].isin(list(groups)) if "group" in people else pd.Series(False, index=people.index)
     if not known.any():
-        seen = sorted(set(people["group"].dropna().astype(str))) if "group" in people else "no column group"
-        msg = f"Nobody is in the groups {', '.join(groups)} (there is: {seen}). Set the groups of the participants."
-        raise ConfigError(msg)
+        logger.warning("nobody is in the groups %s: there is no sample to describe", ", ".join(groups))
+        return pd.DataFrame(columns=list(SAMPLE))
     chosen = people[known]
     parts = {ALL_SITES: chosen}
     sites = sorted(chosen["site"].dropna().unique(), key=str) if "site" in chosen else []

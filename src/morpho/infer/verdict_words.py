@@ -42,8 +42,11 @@ def say_claim(verdict: Verdict, rows: pd.DataFrame, deciding: pd.DataFrame) -> s
     refused = rows[rows["decides"] & (rows["status"] == "refused")]
     if verdict == "not estimable":
         reasons = list(dict.fromkeys(refused["reason"].dropna()))
-        return f"Not estimable: {reasons[0]}."
-    listed = [say_row(row) for row in deciding.head(LISTED).to_dict("records")]
+        return f"Not estimable: {reasons[0].rstrip('.')}."
+    listed = [
+        say_row(row) + (f": {row['verdict']}" if row["verdict"] != verdict else "")
+        for row in deciding.head(LISTED).to_dict("records")
+    ]
     more = f"; and {len(deciding) - LISTED} more" if len(deciding) > LISTED else ""
     regions = [roi.replace("_", " ") for roi in dict.fromkeys(refused["roi"]) if roi]
     missing = f" Not estimable in {', '.join(regions)}." if regions else ""

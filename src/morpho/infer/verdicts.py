@@ -22,9 +22,9 @@ EQUIVALENCE_CONFIDENCE = 0.90  # two one-sided tests at 5 %
 NULL_VALUES = {"auc": 0.5}
 
 MEANINGS: Mapping[str, str] = {
-    "consistent": "the interval excludes no effect, in the direction of the claim",
-    "contrary": "the interval excludes no effect in the other direction, or excludes an effect as large as claimed",
-    "inconclusive": "the interval holds both no effect and the claimed one: this sample cannot tell",
+    "consistent": "zero lies outside the interval, on the side of the claim",
+    "contrary": "zero lies outside the interval, on the other side; or the interval leaves no room for an effect as large as claimed",
+    "inconclusive": "the interval holds both zero and the claimed effect: this sample cannot tell",
     "equivalent to none": "the 90 % interval lies within the smallest effect of interest: no effect worth the name",
     "not estimable": "no deciding region could be estimated",
 }

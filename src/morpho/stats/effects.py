@@ -250,39 +250,6 @@ def adjust_p(p: npt.ArrayLike, method: Correction = "fdr_bh") -> npt.NDArray[np.
     return np.where(missing, np.nan, adjusted)
 
 
-def smallest_detectable_g(n_reference: int, n_comparison: int, alpha: float, power: float) -> float:
-    """Find the smallest true difference that a two-sided t test of two groups would find with the wanted power.
-
-    Parameters
-    ----------
-    n_reference, n_comparison
-        People in each group, at least 2.
-    alpha, power
-        Level of the test, and wanted probability of finding the difference in its true direction, above `alpha`.
-
-    Returns
-    -------
-    Standardised difference, in standard deviations within groups (positive).
-
-    Notes
-    -----
-    ASSUME: one test, no covariates (correction for several tests makes it larger, and so does a covariate that
-    differs between groups). Equals statsmodels' ``TTestIndPower``, whose two-sided root search gives NaN or stops
-    early in small groups. Source: Cohen J, Statistical power analysis for the behavioral sciences, 2nd ed. 1988.
-
-    Examples
-    --------
-    Cohen's table: 64 people per group find a difference of 0.5 with power 0.80.
-
-    >>> round(smallest_detectable_g(64, 64, alpha=0.05, power=0.80), 2)
-    0.5
-    """
-    df = n_reference + n_comparison - 2
-    _check_numbers(t=0.0, df=min(n_reference, n_comparison), above=1)
-    critical = float(stats.t.isf(alpha / 2, df))
-    return _solve_noncentrality(critical, df, 1 - power) * float(np.sqrt(1 / n_reference + 1 / n_comparison))
-
-
 def _solve_noncentrality(t: float, df: float, probability: float) -> float:
     """Solve P(T <= t | noncentrality) = probability, for t from 0 upwards."""
     reach = t + 10 * float(np.sqrt(1 + t**2 / (2 * df))) + 10  # ten standard errors of the noncentrality, and more

@@ -53,7 +53,7 @@ def detect_difference(
 ) -> float:
     """Find the smallest g that `power_of_difference` gives the wanted power.
 
-    Without covariates this is `morpho.stats.effects.smallest_detectable_g`.
+    Without covariates this is the power of a t test of two groups.
     """
     _check_size(min(n_reference, n_comparison), df)
 

@@ -10,7 +10,8 @@ from scipy import stats
 from morpho.infer.precision import PRECISION, TEXTS, describe_precision, say_precision
 from morpho.infer.references import compare_with_published
 from morpho.reference_data import load_recovery, load_references
-from morpho.stats.effects import correlate_partially, smallest_detectable_g, standardise_difference
+from morpho.stats.effects import correlate_partially, standardise_difference
+from morpho.stats.power import detect_difference
 
 
 def plan_groups(**cells: object) -> pd.DataFrame:
@@ -46,7 +47,7 @@ def test_numbers_have_units_and_every_column_is_described() -> None:
 def test_detectable_difference_is_that_of_the_study_and_corrected_for_the_family() -> None:
     row = describe(plan_groups())
     assert row["detectable"] == pytest.approx(0.4991, abs=1e-3)  # Cohen: 64 per group find 0.5
-    assert row["detectable_family"] == pytest.approx(smallest_detectable_g(64, 64, 0.05 / 8, 0.8))
+    assert row["detectable_family"] == pytest.approx(detect_difference(64, 64, df=126, alpha=0.05 / 8, power=0.8))
     assert row["n"] == 128
 
 

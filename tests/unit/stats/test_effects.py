@@ -8,7 +8,6 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.power import TTestIndPower
 
 from morpho.errors import DesignError
 from morpho.stats.effects import (
@@ -16,7 +15,6 @@ from morpho.stats.effects import (
     correct_small_sample,
     correlate_partially,
     invert_noncentral_t,
-    smallest_detectable_g,
     standardise_as_enigma,
     standardise_difference,
 )
@@ -156,20 +154,3 @@ def test_correction_equals_scipy_never_helps_and_keeps_the_order(p: list[float])
     assert adjusted == pytest.approx(stats.false_discovery_control(p), abs=1e-12)
     assert (adjusted >= np.asarray(p) - 1e-12).all()
     assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= -1e-12).all()
-
-
-@pytest.mark.parametrize(("n_reference", "n_comparison"), [(10, 10), (20, 35), (64, 64)])
-def test_smallest_detectable_difference_has_the_wanted_power(n_reference: int, n_comparison: int) -> None:
-    g = smallest_detectable_g(n_reference, n_comparison, alpha=0.05, power=0.80)
-    power = TTestIndPower().power(g, n_reference, 0.05, ratio=n_comparison / n_reference)
-    assert power == pytest.approx(0.80, abs=1e-5)
-
-
-def test_smallest_detectable_difference_shrinks_with_people() -> None:
-    small, large = (smallest_detectable_g(n, n, alpha=0.05, power=0.80) for n in (5, 500))
-    assert small > large
-
-
-def test_smallest_detectable_difference_needs_two_people_in_each_group() -> None:
-    with pytest.raises(DesignError, match=r"people per group\); got t = 0\.0, 1"):
-        smallest_detectable_g(30, 1, alpha=0.05, power=0.80)
