@@ -192,7 +192,8 @@ def run_apart(side: str, size: Size, cores: int, loop_permutations: int) -> Side
         file = Path(folder) / "side.npz"
         options = {"side": side, "into": file, "cores": cores, "loop-permutations": loop_permutations} | asdict(size)
         command = [sys.executable, __file__, *(f"--{name}={value}" for name, value in options.items())]
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(cores))
+        # The loop has a job per core: more threads in each would be in each other's way.
+        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(cores) if side == "morpho" else "1")
         if subprocess.run(command, env=environment, check=False).returncode:
             message = f"The side '{side}' failed; its messages are above."
             raise BenchmarkError(message)

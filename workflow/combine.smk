@@ -1,6 +1,6 @@
 """Combine the exports of several studies without any scan: a random-effects meta-analysis of every region.
 
-    snakemake --cores 1 --snakefile workflow/combine.smk --config output=combined.tsv studies="a=DIR/enigma_export/patient_control.tsv,b=..."
+snakemake --cores 1 --snakefile workflow/combine.smk --config output=combined.tsv studies="a=DIR/enigma_export/patient_control.tsv,b=..."
 """
 
 import sys
@@ -11,7 +11,7 @@ STUDIES = dict(entry.split("=", 1) for entry in config.get("studies", "").split(
 if not STUDIES or "output" not in config:
     sys.exit(
         "morpho: name the exports and the table to write: --config output=combined.tsv "
-        "studies=\"berlin=DIR/patient_control.tsv,oslo=DIR/patient_control.tsv\""
+        'studies="berlin=DIR/patient_control.tsv,oslo=DIR/patient_control.tsv"'
     )
 
 
@@ -26,6 +26,6 @@ rule combine_exports:
     params:
         studies=list(STUDIES),
         confidence=0.95,
-        code=source_digest("morpho.infer.sharing"),
+        code=source_digest("morpho.infer.sharing.sharing"),
     script:
         "scripts/combine_exports.py"

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from morpho.config import drop_removed
-from morpho.infer.claim_parsing import parse_claims
-from morpho.infer.claims import ClaimsFile
+from morpho.infer.claims.claims import ClaimsFile
+from morpho.infer.claims.parsing import parse_claims
 from morpho.infer.study import Study, prepare_study
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from morpho.infer.claims import ClaimsFile, ClaimTest
-from morpho.infer.engine import ClaimResults, run_claims
+from morpho.infer.claims.claims import ClaimsFile, ClaimTest
+from morpho.infer.claims.engine import ClaimResults, run_claims
 from morpho.infer.study import Study
 
 Simulate = Callable[..., Study]
@@ -138,7 +138,7 @@ def test_every_testable_claim_of_the_file_was_tested(planted: ClaimResults) -> N
 def test_a_planted_claim_is_consistent(planted: ClaimResults, claim: str) -> None:
     row = planted.claims.set_index("claim_id").loc[claim]
     assert (row["status"], row["verdict"]) == ("tested", "consistent")
-    assert row["sentence"].startswith("Consistent: the interval excludes no effect, in the direction of the claim.")
+    assert row["sentence"].startswith("Consistent: zero lies outside the interval, on the side of the claim.")
 
 
 @pytest.mark.parametrize("claim", sorted({*PLANTED, *SIGNS}))

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from morpho.infer.claims.verdicts import combine_judgements, judge_row
 from morpho.infer.contrasts import Effect
 from morpho.infer.design import HeadSize, Model
 from morpho.infer.linear_tests import Question, run_linear
 from morpho.infer.study import Settings
-from morpho.infer.verdicts import combine_judgements, judge_row
 from morpho.stats.effects import correct_small_sample, correlate_partially
 from morpho.stats.linear import estimate_contrast, fit_linear
 from morpho.stats.permutation import permute_freedman_lane

@@ -14,7 +14,7 @@ from morpho.config import check_config, drop_removed, take_tables, validate_conf
 from morpho.covariates import standardise_participants, varying_columns
 from morpho.derivatives import derivative_path
 from morpho.errors import MorphoError
-from morpho.infer.claim_parsing import parse_claims
+from morpho.infer.claims.parsing import parse_claims
 from morpho.participants import check_matches, join_sessions, read_participants, read_sessions
 from morpho.provenance import source_digest
 from morpho.rois import TOTALS, check_regions, read_labels, read_rois, resolve_rois

@@ -62,7 +62,7 @@ rule plot_effects:
             "morpho.present.figures",
             "morpho.present.captions",
             "morpho.infer.dictionaries",
-            "morpho.infer.references",
+            "morpho.infer.sharing.references",
         ),
     script:
         "../scripts/plot_effects.py"
@@ -101,7 +101,7 @@ rule plot_claims:
         log_file("plot_claims", "cohort"),
     params:
         dpi=config["figures"]["dpi"],
-        code=source_digest("morpho.present.claim_figure", "morpho.present.captions", "morpho.infer.claim_dictionaries"),
+        code=source_digest("morpho.present.claim_figure", "morpho.present.captions", "morpho.infer.claims.dictionaries"),
     script:
         "../scripts/plot_claims.py"
 

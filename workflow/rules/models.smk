@@ -38,7 +38,7 @@ rule compare_groups:
     params:
         **STATISTICS,
         code=source_digest(
-            "morpho.infer.models", "morpho.infer.cohort", "morpho.infer.references", "morpho.reference_data"
+            "morpho.infer.models", "morpho.infer.cohort", "morpho.infer.sharing.references", "morpho.reference_data"
         ),
     script:
         "../scripts/compare_groups.py"
@@ -73,7 +73,10 @@ rule test_claims:
     params:
         **STATISTICS,
         code=source_digest(
-            "morpho.infer.claim_tables", "morpho.infer.claim_parsing", "morpho.infer.engine", "morpho.claims_file"
+            "morpho.infer.claims.tables",
+            "morpho.infer.claims.parsing",
+            "morpho.infer.claims.engine",
+            "morpho.claims_file",
         ),
     script:
         "../scripts/test_claims.py"
@@ -91,7 +94,7 @@ rule describe_sample:
         log_file("describe_sample", "cohort"),
     params:
         **STATISTICS,
-        code=source_digest("morpho.infer.sample", "morpho.infer.sites"),
+        code=source_digest("morpho.infer.sharing.sample", "morpho.infer.sites.sites"),
     script:
         "../scripts/describe_sample.py"
 
@@ -109,7 +112,7 @@ rule describe_precision:
         confidence=config["models"]["confidence"],
         power=0.8,
         measured=TABLES is None,  # what morpho loses in measuring says nothing about the volumes of others
-        code=source_digest("morpho.infer.precision", "morpho.reference_data"),
+        code=source_digest("morpho.infer.sharing.precision", "morpho.reference_data"),
     script:
         "../scripts/describe_precision.py"
 
@@ -128,7 +131,7 @@ rule score_individuals:
     params:
         **STATISTICS,
         family=next(iter(STATISTICS["models"]["families"])),
-        code=source_digest("morpho.infer.individuals"),
+        code=source_digest("morpho.infer.sites.individuals"),
     script:
         "../scripts/score_individuals.py"
 
@@ -144,7 +147,7 @@ rule compare_harmonised:
         log_file("compare_harmonised", "cohort"),
     params:
         **STATISTICS,
-        code=source_digest("morpho.infer.models", "morpho.infer.harmonise"),
+        code=source_digest("morpho.infer.models", "morpho.infer.sites.harmonise"),
     script:
         "../scripts/compare_harmonised.py"
 
@@ -161,7 +164,7 @@ rule export_effects:
         log_file("export_effects", "cohort"),
     params:
         smallest=config["models"]["smallest_shared_cell"],
-        code=source_digest("morpho.infer.sharing", "morpho.infer.exports"),
+        code=source_digest("morpho.infer.sharing.sharing", "morpho.infer.sharing.exports"),
     script:
         "../scripts/export_effects.py"
 
@@ -183,7 +186,7 @@ rule record_statistics:
         log_file("record_statistics", "cohort"),
     params:
         models=STATISTICS["models"],
-        code=source_digest("morpho.infer.record"),
+        code=source_digest("morpho.infer.sharing.record"),
     script:
         "../scripts/record_statistics.py"
 

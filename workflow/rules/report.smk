@@ -101,10 +101,10 @@ rule write_report:
         code=source_digest(
             "morpho.present.report",
             "morpho.present.captions",
-            "morpho.infer.precision",
-            "morpho.infer.sample",
+            "morpho.infer.sharing.precision",
+            "morpho.infer.sharing.sample",
             "morpho.infer.sensitivity_names",
-            "morpho.infer.verdicts",
+            "morpho.infer.claims.verdicts",
             "morpho.measure.quality",
         ),
     script:

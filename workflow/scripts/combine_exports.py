@@ -1,7 +1,7 @@
-"""Adapter of rule `combine_exports`: exports of studies in, `morpho.infer.sharing.combine_exports`, a table out."""
+"""Adapter of rule `combine_exports`: exports in, `morpho.infer.sharing.sharing.combine_exports`, a table out."""
 
-from morpho.infer.sharing import combine_exports
-from morpho.infer.sharing_dictionaries import COMBINED
+from morpho.infer.sharing.dictionaries import COMBINED
+from morpho.infer.sharing.sharing import combine_exports
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table
 

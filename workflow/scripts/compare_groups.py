@@ -4,7 +4,7 @@ from morpho.covariates import text_variables
 from morpho.infer.cohort import describe_exclusions
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES, EFFECTS, SENSITIVITY
 from morpho.infer.models import EXCLUSION_COLUMNS, compare_groups, join_tables
-from morpho.infer.references import COMPARISON_COLUMNS, choose_age_band, compare_with_published
+from morpho.infer.sharing.references import COMPARISON_COLUMNS, choose_age_band, compare_with_published
 from morpho.infer.study import list_flagged, prepare_study
 from morpho.logs import log_to
 from morpho.reference_data import load_references

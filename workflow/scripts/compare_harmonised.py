@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from morpho.covariates import text_variables
 from morpho.infer.dictionaries import EFFECTS
-from morpho.infer.harmonise import harmonise_cohort
-from morpho.infer.heterogeneity_tables import HARMONISATION
 from morpho.infer.models import compare_groups
+from morpho.infer.sites.dictionaries import HARMONISATION
+from morpho.infer.sites.harmonise import harmonise_cohort
 from morpho.infer.study import list_places, name_column, prepare_study
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table

@@ -1,6 +1,6 @@
-"""Adapter of rule `describe_precision`: effect tables in, `morpho.infer.precision.describe_precision`, a table out."""
+"""Adapter of rule `describe_precision`: tables in, `morpho.infer.sharing.precision.describe_precision`, a table out."""
 
-from morpho.infer.precision import PRECISION, describe_precision, plan_tests
+from morpho.infer.sharing.precision import PRECISION, describe_precision, plan_tests
 from morpho.logs import log_to
 from morpho.reference_data import load_recovery
 from morpho.tables import read_table, write_table

@@ -1,9 +1,9 @@
-"""Adapter of rule `describe_sample`: tables in, `morpho.infer.sample.describe_sample` and the sites, tables out."""
+"""Adapter of rule `describe_sample`: tables in, `morpho.infer.sharing.sample.describe_sample`, tables out."""
 
 from morpho.covariates import text_variables
-from morpho.infer.heterogeneity_tables import SITE_COUNTS, SITES
-from morpho.infer.sample import SAMPLE, describe_sample
-from morpho.infer.sites import describe_sites
+from morpho.infer.sharing.sample import SAMPLE, describe_sample
+from morpho.infer.sites.dictionaries import SITE_COUNTS, SITES
+from morpho.infer.sites.sites import describe_sites
 from morpho.infer.study import list_described, prepare_study
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table

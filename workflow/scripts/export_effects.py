@@ -1,10 +1,10 @@
-"""Adapter of rule `export_effects`: effect tables in, `morpho.infer.sharing.build_enigma_export`, tables out."""
+"""Adapter of rule `export_effects`: tables in, `morpho.infer.sharing.sharing.build_enigma_export`, tables out."""
 
 from pathlib import Path
 
-from morpho.infer.exports import choose_contrasts
-from morpho.infer.sharing import build_enigma_export, check_export
-from morpho.infer.sharing_dictionaries import EXPORT
+from morpho.infer.sharing.dictionaries import EXPORT
+from morpho.infer.sharing.exports import choose_contrasts
+from morpho.infer.sharing.sharing import build_enigma_export, check_export
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import yaml
 
-from morpho.infer.claim_dictionaries import CLAIMS
-from morpho.infer.verdicts import MEANINGS
+from morpho.infer.claims.dictionaries import CLAIMS
+from morpho.infer.claims.verdicts import MEANINGS
 from morpho.logs import log_to
 from morpho.present.captions import caption_claims
 from morpho.present.claim_figure import plot_claims

@@ -6,7 +6,7 @@ import yaml
 
 from morpho.atlas import load_atlas, load_template
 from morpho.infer.dictionaries import EFFECTS
-from morpho.infer.references import COMPARISON_COLUMNS
+from morpho.infer.sharing.references import COMPARISON_COLUMNS
 from morpho.logs import log_to
 from morpho.present.brainmaps import plot_effects_on_brain
 from morpho.present.captions import caption_effects_forest, caption_effects_on_brain

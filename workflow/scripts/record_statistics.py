@@ -1,11 +1,11 @@
-"""Adapter of rule `record_statistics`: tables in, `morpho.infer.record.record_statistics`, JSON out."""
+"""Adapter of rule `record_statistics`: tables in, `morpho.infer.sharing.record.record_statistics`, JSON out."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from morpho.atlas import file_sha256
-from morpho.infer.record import record_statistics
+from morpho.infer.sharing.record import record_statistics
 from morpho.logs import log_to
 from morpho.provenance import software_versions
 from morpho.tables import read_table, write_json

@@ -1,8 +1,8 @@
-"""Adapter of rule `score_individuals`: tables in, `morpho.infer.individuals.score_individuals`, tables out."""
+"""Adapter of rule `score_individuals`: tables in, `morpho.infer.sites.individuals.score_individuals`, tables out."""
 
 from morpho.covariates import text_variables
-from morpho.infer.heterogeneity_tables import CALIBRATION, EXTREMES, INDIVIDUALS
-from morpho.infer.individuals import score_individuals
+from morpho.infer.sites.dictionaries import CALIBRATION, EXTREMES, INDIVIDUALS
+from morpho.infer.sites.individuals import score_individuals
 from morpho.infer.study import prepare_study
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table

@@ -1,10 +1,10 @@
-"""Adapter of rule `test_claims`: tables in, `morpho.infer.engine.run_claims`, tables out."""
+"""Adapter of rule `test_claims`: tables in, `morpho.infer.claims.engine.run_claims`, tables out."""
 
 from morpho.claims_file import read_claims
 from morpho.covariates import text_variables
-from morpho.infer.claim_parsing import parse_claims
-from morpho.infer.claim_tables import split_results
-from morpho.infer.engine import run_claims
+from morpho.infer.claims.engine import run_claims
+from morpho.infer.claims.parsing import parse_claims
+from morpho.infer.claims.tables import split_results
 from morpho.infer.study import prepare_study
 from morpho.logs import log_to
 from morpho.tables import read_table, write_table

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from morpho.failures import sort_failures
-from morpho.infer.precision import COUNTS, TEXTS, say_precision
-from morpho.infer.sample import render_sample
+from morpho.infer.claims.verdicts import MEANINGS
 from morpho.infer.sensitivity_names import VARIANTS
-from morpho.infer.verdicts import MEANINGS
+from morpho.infer.sharing.precision import COUNTS, TEXTS, say_precision
+from morpho.infer.sharing.sample import render_sample
 from morpho.logs import log_to
 from morpho.measure.quality import QUALITY_DICTIONARY
 from morpho.present.captions import caption_overlays

@@ -1,8 +1,8 @@
 """Who enters a model, and with which covariates.
 
 Takes people (one row each) and gives, for the volume of one region, those with all values and the formula of the
-model. Nothing is imputed. Which questions are asked, and of which regions, is the business of `morpho.infer.claims`;
-`morpho.infer.fit` estimates.
+model. Nothing is imputed. Which questions are asked, and of which regions, is the business of
+`morpho.infer.claims.claims`; `morpho.infer.fit` estimates.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def build_covariates(
     for name in frame.columns[frame.columns.str.endswith("_dm3")]:
         frame[name] = frame[name] / MM3_PER_DM3
     known = frame.dropna()
-    if len(frame) and known.empty:
+    if len(frame) and not len(known):
         counts = ", ".join(f"{name} {count}" for name, count in frame.isna().sum().items())
         msg = (
             f"Nobody has all covariates; missing of {len(frame)} people: {counts}. Drop a covariate, or fill the table."

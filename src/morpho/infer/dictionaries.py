@@ -1,7 +1,7 @@
 """What every column of the model tables means, with its unit and how it is computed.
 
 Written as JSON beside each table. The order of the keys is the order of the columns. The tables of claims:
-`morpho.infer.claim_dictionaries`.
+`morpho.infer.claims.dictionaries`.
 """
 
 from morpho.infer.sensitivity_names import VARIANTS

@@ -2,7 +2,8 @@
 
 Takes a study and gives one row per family, region and hemisphere, with the tables behind the figures and the people who
 did not enter. A model that cannot be estimated is a row with status "refused" and the reason; the others go on. What
-each column means and how it is computed: `morpho.infer.dictionaries`. All further questions: `morpho.infer.engine`.
+each column means and how it is computed: `morpho.infer.dictionaries`. All further questions:
+`morpho.infer.claims.engine`.
 """
 
 from collections import Counter

@@ -39,8 +39,8 @@ SCAN_LABELS = {"participant_id": "participant", "session_id": "session", "path":
 class ReportTables:
     """Tables as they are on disk; each may have no rows.
 
-    `sample` is Table 1 as `morpho.infer.sample.render_sample` lays it out. `quality` is None where the volumes come
-    from a table, so that no scan was measured here; `regions`, the table of regions, then is None as well.
+    `sample` is Table 1 as `morpho.infer.sharing.sample.render_sample` lays it out. `quality` is None where the
+    volumes come from a table, so that no scan was measured here; `regions`, the table of regions, then is None as well.
     """
 
     flow: pd.DataFrame

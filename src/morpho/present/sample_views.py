@@ -106,7 +106,7 @@ def _true_cell(row: Row) -> Cell:
 
 
 def view_sample(sample: pd.DataFrame, *, link: str) -> TableView:
-    """View Table 1, as `morpho.infer.sample.render_sample` lays it out: text in columns variable, level, groups, smd.
+    """View Table 1, as `render_sample` lays it out: text in columns variable, level, groups, smd.
 
     Parameters
     ----------

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from morpho.infer.claim_tables import LINEAR_TABLES, split_results
-from morpho.infer.engine import ClaimResults
+from morpho.infer.claims.engine import ClaimResults
+from morpho.infer.claims.tables import LINEAR_TABLES, split_results
 
 
 def make_results() -> ClaimResults:

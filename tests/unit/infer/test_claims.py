@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from morpho.errors import ConfigError
-from morpho.infer.claim_parsing import parse_claims
-from morpho.infer.claims import (
+from morpho.infer.claims.claims import (
     Claim,
     ClaimsFile,
     ClaimTest,
@@ -21,7 +20,8 @@ from morpho.infer.claims import (
     name_variables,
     write_terms,
 )
-from morpho.infer.kinds import KINDS
+from morpho.infer.claims.kinds import KINDS
+from morpho.infer.claims.parsing import parse_claims
 
 ROOT = Path(__file__).parents[3]
 CONTENT = yaml.safe_load((ROOT / "config" / "claims.yaml").read_text(encoding="utf-8"))

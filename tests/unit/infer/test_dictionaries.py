@@ -2,7 +2,7 @@
 
 import pytest
 
-from morpho.infer.claim_dictionaries import ASSOCIATIONS, CLAIM_TESTS, CLAIMS, CONTRASTS, INTERACTIONS
+from morpho.infer.claims.dictionaries import ASSOCIATIONS, CLAIM_TESTS, CLAIMS, CONTRASTS, INTERACTIONS
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES, EFFECTS, PARTIAL_RESIDUALS, SENSITIVITY, SEVERITY
 from morpho.tables import TEXT_COLUMNS
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from morpho.infer.claim_parsing import parse_claims
-from morpho.infer.claim_tables import split_results
+from morpho.infer.claims.engine import ClaimResults, run_claims
+from morpho.infer.claims.parsing import parse_claims
+from morpho.infer.claims.tables import split_results
 from morpho.infer.design import HeadSize
-from morpho.infer.engine import ClaimResults, run_claims
 from morpho.infer.study import Settings, Study, build_study
 from morpho.stats.effects import standardise_difference
 

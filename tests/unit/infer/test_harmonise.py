@@ -8,8 +8,8 @@ import pytest
 
 from morpho.errors import DesignError
 from morpho.infer.design import HeadSize
-from morpho.infer.harmonise import apply_harmonisation, harmonise_cohort, learn_harmonisation
-from morpho.infer.heterogeneity_tables import HARMONISATION
+from morpho.infer.sites.dictionaries import HARMONISATION
+from morpho.infer.sites.harmonise import apply_harmonisation, harmonise_cohort, learn_harmonisation
 from morpho.infer.study import Settings
 from morpho.stats.combat import apply_combat, learn_combat
 

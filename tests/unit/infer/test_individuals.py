@@ -8,8 +8,8 @@ from scipy import stats
 
 from morpho.errors import ConfigError
 from morpho.infer.design import HeadSize
-from morpho.infer.heterogeneity_tables import CALIBRATION, EXTREMES, INDIVIDUALS
-from morpho.infer.individuals import RESEARCH_ONLY, IndividualResult, count_extremes, score_individuals
+from morpho.infer.sites.dictionaries import CALIBRATION, EXTREMES, INDIVIDUALS
+from morpho.infer.sites.individuals import RESEARCH_ONLY, IndividualResult, count_extremes, score_individuals
 from morpho.infer.study import Settings, Study
 
 SETTINGS = Settings(["age", "sex"], HeadSize("tiv_whole_mm3", ""), {}, 3, 0.95, 100, 1, {"g": 0.2})

@@ -12,10 +12,10 @@ import pytest
 import statsmodels.formula.api as smf
 
 from morpho.errors import ConfigError
-from morpho.infer.change_models import fit_visits
-from morpho.infer.change_sample import ChangeQuestion, select_scans
+from morpho.infer.change.longitudinal import ChangeResult, analyse_change
+from morpho.infer.change.models import fit_visits
+from morpho.infer.change.sample import ChangeQuestion, select_scans
 from morpho.infer.design import HeadSize
-from morpho.infer.longitudinal import ChangeResult, analyse_change
 from morpho.infer.study import Settings, Study
 
 VOLUME = "hippocampus_mean_mm3"

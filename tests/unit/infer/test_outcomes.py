@@ -12,8 +12,8 @@ import pytest
 from statsmodels.duration.hazard_regression import PHReg
 
 from morpho.infer.design import HeadSize
-from morpho.infer.outcome_columns import OUTCOMES
-from morpho.infer.outcomes import OutcomeResult, analyse_outcome
+from morpho.infer.prediction.outcome_columns import OUTCOMES
+from morpho.infer.prediction.outcomes import OutcomeResult, analyse_outcome
 from morpho.infer.study import Settings, Study
 from morpho.tables import read_table, write_table
 

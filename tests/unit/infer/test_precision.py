@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from morpho.infer.precision import PRECISION, TEXTS, describe_precision, say_precision
-from morpho.infer.references import compare_with_published
+from morpho.infer.sharing.precision import PRECISION, TEXTS, describe_precision, say_precision
+from morpho.infer.sharing.references import compare_with_published
 from morpho.reference_data import load_recovery, load_references
 from morpho.stats.effects import correlate_partially, standardise_difference
 from morpho.stats.power import detect_difference
@@ -52,7 +52,7 @@ def test_detectable_difference_is_that_of_the_study_and_corrected_for_the_family
 
 
 def test_half_width_is_that_of_the_interval_of_g() -> None:
-    row = describe(plan_groups(expected=0.4, vif_group=1.3))
+    row = describe(plan_groups(expected=0.4, vif=1.3))
     interval = standardise_difference(0.0, 126, 1.3 * 2 / 64, 0.95)
     assert row["half_width_at_zero"] == pytest.approx(interval.g_ci_high)
     assert row["half_width_at_zero"] == pytest.approx(1.96 * math.sqrt(1.3 * 2 / 64), rel=0.01)

@@ -11,7 +11,8 @@ import pytest
 from scipy import special
 
 from morpho.errors import DesignError
-from morpho.infer.classifier import (
+from morpho.infer.design import HeadSize
+from morpho.infer.prediction.classifier import (
     FIXED_PENALTY,
     Problem,
     build_pipeline,
@@ -20,11 +21,10 @@ from morpho.infer.classifier import (
     score_out_of_fold,
     score_with_fixed_penalty,
 )
-from morpho.infer.design import HeadSize
-from morpho.infer.folds import leave_sites_out, mix_folds, name_families, shuffle_within
-from morpho.infer.performance import average_within, band_ages
-from morpho.infer.prediction import PredictionResult, Validation, predict_group
-from morpho.infer.prediction_columns import CALIBRATION, PREDICTION, PUBLISHED, SUBGROUPS
+from morpho.infer.prediction.columns import CALIBRATION, PREDICTION, PUBLISHED, SUBGROUPS
+from morpho.infer.prediction.folds import leave_sites_out, mix_folds, name_families, shuffle_within
+from morpho.infer.prediction.performance import average_within, band_ages
+from morpho.infer.prediction.prediction import PredictionResult, Validation, predict_group
 from morpho.infer.study import Settings, Study
 from morpho.tables import read_table, write_table
 

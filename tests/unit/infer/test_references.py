@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from morpho.errors import ConfigError, MorphoError
-from morpho.infer.references import (
+from morpho.infer.sharing.references import (
     COMPARISON_COLUMNS,
     PARTS,
     average_dependent,

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from morpho.errors import ConfigError
-from morpho.infer.sharing import build_enigma_export, check_export, combine_exports
-from morpho.infer.sharing_dictionaries import COMBINED, COMBINED_TEXT, EXPORT, NUMBERS
+from morpho.infer.sharing.dictionaries import COMBINED, COMBINED_TEXT, EXPORT, NUMBERS
+from morpho.infer.sharing.sharing import build_enigma_export, check_export, combine_exports
 from morpho.stats.effects import adjust_p, standardise_as_enigma
 from morpho.tables import read_table, write_table
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from morpho.infer.design import HeadSize
-from morpho.infer.heterogeneity_tables import POOLED_EFFECTS, SITE_COUNTS, SITE_EFFECTS, SITES
-from morpho.infer.sites import SiteResult, compare_sites, describe_sites
+from morpho.infer.sites.dictionaries import POOLED_EFFECTS, SITE_COUNTS, SITE_EFFECTS, SITES
+from morpho.infer.sites.sites import SiteResult, compare_sites, describe_sites
 from morpho.infer.study import Settings, Study
 from morpho.stats.effects import correct_small_sample
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from morpho.infer.small_cells import suppress_small_cells
+from morpho.infer.sharing.small_cells import suppress_small_cells
 
 
 def suppress(counts: list[float], smallest: int = 5) -> list[float]:

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from morpho.errors import DesignError
+from morpho.infer.claims.specificity import compare_regions
 from morpho.infer.contrasts import Effect
 from morpho.infer.design import HeadSize
-from morpho.infer.specificity import compare_regions
 from morpho.infer.study import Settings, Study
 
 ROIS = ("one", "two", "three")

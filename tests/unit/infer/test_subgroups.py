@@ -7,9 +7,9 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from morpho.infer.design import HeadSize
-from morpho.infer.heterogeneity_tables import SUBGROUPS
+from morpho.infer.sites.dictionaries import SUBGROUPS
+from morpho.infer.sites.subgroups import AGE_BANDS, SubgroupResult, compare_subgroups, cut_ages
 from morpho.infer.study import Settings, Study
-from morpho.infer.subgroups import AGE_BANDS, SubgroupResult, compare_subgroups, cut_ages
 
 SETTINGS = Settings(["age", "sex"], HeadSize("none", ""), {}, 3, 0.95, 100, 1, {"g": 0.2})
 

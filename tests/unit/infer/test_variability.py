@@ -7,10 +7,10 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
 from morpho.infer.design import HeadSize
-from morpho.infer.heterogeneity_tables import EXTREME_COUNTS, VARIABILITY, tabulate
-from morpho.infer.individuals import IndividualResult, score_individuals
+from morpho.infer.sites.dictionaries import EXTREME_COUNTS, VARIABILITY, tabulate
+from morpho.infer.sites.individuals import IndividualResult, score_individuals
+from morpho.infer.sites.variability import VariabilityResult, compare_extremes, compare_variability_of_regions
 from morpho.infer.study import Settings, Study
-from morpho.infer.variability import VariabilityResult, compare_extremes, compare_variability_of_regions
 
 SETTINGS = Settings(["age", "sex"], HeadSize("tiv_whole_mm3", ""), {}, 5, 0.95, 100, 1, {"g": 0.2})
 COLUMN = "hippo-campus_mean_mm3"

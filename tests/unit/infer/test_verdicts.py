@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from morpho.infer.verdict_words import say_claim
-from morpho.infer.verdicts import MEANINGS, Judgement, combine_judgements, judge_row, widen_interval
+from morpho.infer.claims.verdict_words import say_claim
+from morpho.infer.claims.verdicts import MEANINGS, Judgement, combine_judgements, judge_row, widen_interval
 from morpho.stats.effects import correlate_partially, standardise_difference
 
 SMALLEST = 0.2

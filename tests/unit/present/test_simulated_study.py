@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from morpho.infer.claim_parsing import parse_claims
-from morpho.infer.claim_tables import split_results
+from morpho.infer.claims.engine import run_claims
+from morpho.infer.claims.parsing import parse_claims
+from morpho.infer.claims.tables import split_results
+from morpho.infer.claims.verdicts import MEANINGS
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES, EFFECTS, PARTIAL_RESIDUALS, SENSITIVITY, SEVERITY
-from morpho.infer.engine import run_claims
-from morpho.infer.heterogeneity_tables import SITES
 from morpho.infer.models import associate_severity, compare_groups
-from morpho.infer.precision import COUNTS, PRECISION, TEXTS, describe_precision, plan_tests, say_precision
-from morpho.infer.references import COMPARISON_COLUMNS, compare_with_published
-from morpho.infer.sample import SAMPLE, describe_sample, render_sample
 from morpho.infer.sensitivity_names import VARIANTS
-from morpho.infer.sites import describe_sites
+from morpho.infer.sharing.precision import COUNTS, PRECISION, TEXTS, describe_precision, plan_tests, say_precision
+from morpho.infer.sharing.references import COMPARISON_COLUMNS, compare_with_published
+from morpho.infer.sharing.sample import SAMPLE, describe_sample, render_sample
+from morpho.infer.sites.dictionaries import SITES
+from morpho.infer.sites.sites import describe_sites
 from morpho.infer.study import prepare_study
-from morpho.infer.verdicts import MEANINGS
 from morpho.present.captions import caption_claims, caption_severity_association, caption_specification
 from morpho.present.claim_figure import plot_claims
 from morpho.present.figures import (

@@ -1,0 +1,1 @@
+"""Several sessions: change within people, between groups and with treatment."""

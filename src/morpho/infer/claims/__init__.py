@@ -1,0 +1,1 @@
+"""Claims as data: their tests, their rows, their verdicts."""

@@ -1,0 +1,1 @@
+"""Telling a class or an event of single people, validated on people not seen."""

@@ -1,0 +1,1 @@
+"""What a study says about itself and can give to others."""

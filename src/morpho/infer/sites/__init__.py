@@ -1,0 +1,1 @@
+"""Differences between sites, between people, and in spread."""
