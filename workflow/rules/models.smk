@@ -27,7 +27,7 @@ rule compare_groups:
     """Compare the volume of each region between the two groups, in several ways, and with what was published."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
-        quality=[] if TABLES else rules.assess_quality.output.metrics,
+        quality=[] if TABLES else [rules.assess_quality.output.metrics],
     output:
         effects=group_file("group_comparison.tsv"),
         sensitivity=group_file("sensitivity.tsv"),

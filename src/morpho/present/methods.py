@@ -31,7 +31,7 @@ POWER = 0.8  # where nothing was planned; then it is not mentioned either
 # What the analyses of claims are, by kind of test.
 KIND_WORDS = {
     "linear": "linear models of one volume",
-    "specificity": "tests of group by region in one model, with the regions of a person as a cluster",
+    "specificity": "tests that a difference is the same in several regions (Hotelling's T squared of the residuals)",
     "change": "models of change between visits",
     "outcome": "logistic regressions of a later event on volume (Firth's penalty)",
     "prediction": "a classifier judged on people whom it had not seen",
