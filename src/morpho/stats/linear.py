@@ -95,14 +95,14 @@ def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike) -> LinearFit:
             "the same people, more of them than columns: add people or drop covariates."
         )
         raise DesignError(msg)
-    if dependent := find_dependent_columns(design):
+    lengths = measure_columns(design)
+    basis, triangle = np.linalg.qr(design / lengths)
+    if dependent := _name_dependent(triangle):
         msg = (
             f"Columns {dependent} of the design (from 0) depend on each other: their effects cannot be told apart. "
             "Drop a term, or merge levels of one."
         )
         raise DesignError(msg)
-    lengths = np.linalg.norm(design, axis=0)
-    basis, triangle = np.linalg.qr(design / lengths)
     projected = basis.T @ outcomes
     residuals = outcomes - basis @ projected
     explained = np.linalg.norm(residuals, axis=0) <= RELATIVE_ZERO * np.linalg.norm(outcomes, axis=0)
@@ -138,12 +138,13 @@ def find_dependent_columns(X: npt.ArrayLike) -> list[int]:
     [0, 1, 2]
     """
     design = _as_matrix(X, "design")
-    lengths = np.linalg.norm(design, axis=0)
-    scaled = design / np.where(lengths == 0, 1, lengths)
-    _, singular, directions = np.linalg.svd(np.linalg.qr(scaled, mode="r"))
-    singular = np.pad(singular, (0, design.shape[1] - len(singular)))
-    null = directions[singular <= RELATIVE_RANK * singular.max(initial=0)]
-    return [int(column) for column in np.flatnonzero((np.abs(null) > np.sqrt(RELATIVE_RANK)).any(axis=0))]
+    return _name_dependent(np.linalg.qr(design / measure_columns(design))[1])
+
+
+def measure_columns(columns: FloatArray) -> FloatArray:
+    """Lengths of columns, 1 for a column of zeros, so that dividing by them is safe."""
+    lengths = np.linalg.norm(columns, axis=0)
+    return np.where(lengths == 0, 1, lengths)
 
 
 def estimate_contrast(fit: LinearFit, contrast: npt.ArrayLike) -> ContrastTest:
@@ -250,6 +251,14 @@ def partition_design(X: npt.ArrayLike, contrasts: npt.ArrayLike) -> tuple[FloatA
     # Householder reflections leave columns that no contrast weighs alone, so that units do not mix.
     complete, _ = np.linalg.qr(weights.T, mode="complete")
     return design @ np.linalg.pinv(weights), design @ complete[:, len(weights) :]
+
+
+def _name_dependent(triangle: FloatArray) -> list[int]:
+    """Dependent columns of a design from the triangle of its decomposition, columns having length 1."""
+    _, singular, directions = np.linalg.svd(triangle)
+    singular = np.pad(singular, (0, triangle.shape[1] - len(singular)))
+    null = directions[singular <= RELATIVE_RANK * singular.max(initial=0)]
+    return [int(column) for column in np.flatnonzero((np.abs(null) > np.sqrt(RELATIVE_RANK)).any(axis=0))]
 
 
 def _as_matrix(values: npt.ArrayLike, name: str) -> FloatArray:

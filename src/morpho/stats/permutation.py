@@ -16,12 +16,13 @@ import numpy.typing as npt
 from scipy import special
 
 from morpho.errors import DesignError
-from morpho.stats.linear import RELATIVE_ZERO, FloatArray, find_dependent_columns, fit_linear, partition_design
+from morpho.stats.linear import RELATIVE_RANK, RELATIVE_ZERO, FloatArray, fit_linear, measure_columns, partition_design
 
 TIE = 1e-10  # statistics count as equal if they differ by less, relatively
 ZERO = 1e-18  # share of variance that counts as none
 FIXED = 1e-11  # share of the squared length of a direction within blocks, below which no permutation moves it
-WORKING_BYTES = 2**25  # size of each of the few large arrays
+DESIGN_BYTES = 2**27  # size of permuted designs, made once if they fit
+OUTCOME_BYTES = 2**24  # size of permuted outcomes, and of their products: small enough for the same memory to serve all
 
 IntArray = npt.NDArray[np.intp]
 
@@ -140,9 +141,11 @@ def permute_together(
     tallies = [
         _Tally(np.full(m, np.nan), np.full(m, np.nan), np.zeros(m), np.zeros(shape), n - X.shape[1]) for X, _ in designs
     ]
-    patterns, pattern_of = np.unique(~np.isnan(outcomes), axis=1, return_inverse=True)
-    for number, rows in enumerate(patterns.T):
-        columns = np.flatnonzero(pattern_of == number)
+    have = ~np.isnan(outcomes.T)
+    patterns = [pattern.tobytes() for pattern in have]
+    for pattern in dict.fromkeys(patterns):
+        columns = np.flatnonzero([other == pattern for other in patterns])
+        rows = have[columns[0]]
         present = outcomes[np.ix_(rows, columns)]
         models = [_prepare(present, columns, X[rows], contrasts, block_of[rows]) for X, contrasts in designs]
         pairs = [(model, tally) for model, tally in zip(models, tallies, strict=True) if model is not None]
@@ -200,7 +203,7 @@ def _prepare(
 ) -> _Model | None:
     """Fit a test in the people who have these outcomes; None if nothing can be tested."""
     n, p = X.shape
-    if n <= p or find_dependent_columns(X):
+    if n <= p:
         return None
     tested, nuisance, moved = _split(X, contrasts, block_of)
     reduced = Y - nuisance @ (nuisance.T @ Y)
@@ -215,15 +218,16 @@ def _prepare(
 def _split(X: FloatArray, contrasts: npt.ArrayLike, block_of: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Orthonormal bases of the tested columns beyond the others, the nuisance, and its part that permutations move.
 
-    There is no basis of tested columns (0 columns) if a tested term, given the others, is constant in each block.
+    There is no basis of tested columns (0 columns) if columns depend on each other, or if a tested term, given the
+    others, is constant in each block.
     """
-    tested, nuisance = (part / np.linalg.norm(part, axis=0) for part in partition_design(X, contrasts))
-    nuisance = np.linalg.qr(nuisance)[0]
-    for _ in range(2):  # the second time takes out rounding errors of the first
-        tested = tested - nuisance @ (nuisance.T @ tested)
-    tested, moved = np.linalg.qr(tested)[0], _drop_fixed(nuisance, block_of)
-    n_moved = _drop_fixed(np.hstack([tested, nuisance]), block_of).shape[1]
-    return tested if n_moved == tested.shape[1] + moved.shape[1] else tested[:, :0], nuisance, moved
+    tested, nuisance = partition_design(X, contrasts)
+    columns = np.hstack([nuisance, tested])
+    basis, triangle = np.linalg.qr(columns / measure_columns(columns))
+    nuisance, tested = np.hsplit(basis, [nuisance.shape[1]])
+    singular, moved = np.linalg.svd(triangle, compute_uv=False), _drop_fixed(nuisance, block_of)
+    is_fixed = _drop_fixed(basis, block_of).shape[1] < tested.shape[1] + moved.shape[1]
+    return tested[:, :0] if is_fixed or singular[-1] <= RELATIVE_RANK * singular[0] else tested, nuisance, moved
 
 
 def _drop_fixed(basis: FloatArray, block_of: IntArray) -> FloatArray:
@@ -243,12 +247,12 @@ def _count(pairs: list[tuple[_Model, _Tally]], Y: FloatArray, left: IntArray, ri
         tally.limits[model.outcomes] = _share(explained, model.left**2, model.df / tally.df) * (1 - TIE) - ZERO
     design, response, mixers = _combine([model for model, _ in pairs], Y)
     for place, products in _multiply(design, response, left, right):
-        a, u, b, v = products.shape
+        u, a, b, v = products.shape
         for (model, tally), (from_design, from_response) in zip(pairs, mixers, strict=True):
-            mixed = (from_design.T @ products.reshape(a, u, b * v)).reshape(-1, v) @ from_response
-            squares = np.square(mixed, out=mixed).reshape(a, -1, b, len(model.columns))
-            explained = squares[:, : model.tested.shape[1]].sum(axis=1)
-            shares = _share(explained, 1 - squares.sum(axis=1), model.df / tally.df)
+            mixed = (from_design.T @ products.reshape(u, -1)).reshape(-1, v) @ from_response
+            squares = np.square(mixed, out=mixed).reshape(-1, a, b, len(model.columns))
+            explained = squares[: model.tested.shape[1]].sum(axis=0)
+            shares = _share(explained, 1 - squares.sum(axis=0), model.df / tally.df)
             tally.exceeding[model.outcomes] += (shares >= tally.limits[model.outcomes]).sum(axis=(0, 1))
             tally.largest[place] = np.maximum(tally.largest[place], shares.max(axis=2))
 
@@ -274,16 +278,16 @@ def _combine(models: list[_Model], Y: FloatArray) -> tuple[FloatArray, FloatArra
 def _multiply(
     design: FloatArray, response: FloatArray, left: IntArray, right: IntArray
 ) -> Iterator[tuple[tuple[slice, slice], FloatArray]]:
-    """Products of permuted columns, shape (a, u, b, v), and which part of the table of orders they are."""
+    """Products of permuted columns, shape (u, a, b, v), and which part of the table of orders they are."""
     (n, u), v = design.shape, response.shape[1]
-    a = min(len(left), max(1, WORKING_BYTES // (8 * u * max(n, v))))
-    b = max(1, WORKING_BYTES // (8 * v * max(n, a * u)))
+    a = min(len(left), max(1, DESIGN_BYTES // (8 * u * max(n, v))))
+    b = max(1, OUTCOME_BYTES // (8 * v * max(n, a * u)))
     for first in range(0, len(left), a):
         designs = np.take(design, left[first : first + a].T, axis=0).reshape(n, -1)
         for second in range(0, len(right), b):
             responses = np.take(response, right[second : second + b].T, axis=0).reshape(n, -1)
-            products = (designs.T @ responses).reshape(designs.shape[1] // u, u, -1, v)
-            yield (slice(first, first + a), slice(second, second + b)), products
+            products = (designs.T @ responses).reshape(-1, u, responses.shape[1] // v, v)
+            yield (slice(first, first + a), slice(second, second + b)), np.ascontiguousarray(products.swapaxes(0, 1))
 
 
 def _share(explained: FloatArray, left: FloatArray, weight: float) -> FloatArray:

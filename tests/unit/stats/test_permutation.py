@@ -176,7 +176,8 @@ def test_size_of_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch, workin
     Y, X = make_study(40, 6)
     Y[3, 2] = np.nan
     whole = permute_freedman_lane(Y, X, GROUP, n_permutations=500)
-    monkeypatch.setattr(permutation, "WORKING_BYTES", working_bytes)
+    monkeypatch.setattr(permutation, "DESIGN_BYTES", working_bytes)
+    monkeypatch.setattr(permutation, "OUTCOME_BYTES", working_bytes)
     assert_same(permute_freedman_lane(Y, X, GROUP, n_permutations=500), whole)
 
 
