@@ -21,8 +21,7 @@ from morpho.stats.linear import RELATIVE_RANK, RELATIVE_ZERO, FloatArray, fit_li
 TIE = 1e-10  # statistics count as equal if they differ by less, relatively
 ZERO = 1e-18  # share of variance that counts as none
 FIXED = 1e-11  # share of the squared length of a direction within blocks, below which no permutation moves it
-DESIGN_BYTES = 2**27  # size of permuted designs, made once if they fit
-OUTCOME_BYTES = 2**24  # size of permuted outcomes, and of their products: small enough for the same memory to serve all
+DESIGN_BYTES, OUTCOME_BYTES = 2**27, 2**25  # size of permuted designs, and of permuted outcomes or products
 
 IntArray = npt.NDArray[np.intp]
 
@@ -141,11 +140,9 @@ def permute_together(
     tallies = [
         _Tally(np.full(m, np.nan), np.full(m, np.nan), np.zeros(m), np.zeros(shape), n - X.shape[1]) for X, _ in designs
     ]
-    have = ~np.isnan(outcomes.T)
-    patterns = [pattern.tobytes() for pattern in have]
+    patterns = [pattern.tobytes() for pattern in ~np.isnan(outcomes.T)]
     for pattern in dict.fromkeys(patterns):
-        columns = np.flatnonzero([other == pattern for other in patterns])
-        rows = have[columns[0]]
+        rows, columns = np.frombuffer(pattern, dtype=bool), np.flatnonzero([other == pattern for other in patterns])
         present = outcomes[np.ix_(rows, columns)]
         models = [_prepare(present, columns, X[rows], contrasts, block_of[rows]) for X, contrasts in designs]
         pairs = [(model, tally) for model, tally in zip(models, tallies, strict=True) if model is not None]
@@ -218,8 +215,7 @@ def _prepare(
 def _split(X: FloatArray, contrasts: npt.ArrayLike, block_of: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Orthonormal bases of the tested columns beyond the others, the nuisance, and its part that permutations move.
 
-    There is no basis of tested columns (0 columns) if columns depend on each other, or if a tested term, given the
-    others, is constant in each block.
+    The first has no columns if columns depend on each other, or a tested term, given the others, is constant in blocks.
     """
     tested, nuisance = partition_design(X, contrasts)
     columns = np.hstack([nuisance, tested])
