@@ -16,7 +16,14 @@ import numpy.typing as npt
 from scipy import special
 
 from morpho.errors import DesignError
-from morpho.stats.linear import RELATIVE_RANK, RELATIVE_ZERO, FloatArray, fit_linear, measure_columns, partition_design
+from morpho.stats.linear import (
+    RELATIVE_RANK,
+    RELATIVE_ZERO,
+    FloatArray,
+    decompose_columns,
+    fit_linear,
+    partition_design,
+)
 
 TIE = 1e-10  # statistics count as equal if they differ by less, relatively
 ZERO = 1e-18  # share of variance that counts as none
@@ -180,15 +187,18 @@ def _draw_orders(sizes: IntArray, n_permutations: int, seed: int) -> tuple[IntAr
     if special.gammaln(sizes + 1.0).sum() <= math.log(max(n_permutations, 1)) + TIE:
         orders = itertools.product(*map(itertools.permutations, places))
         return np.array([list(itertools.chain(*order)) for order in orders]), identity, True
-    n_left = math.isqrt(n_permutations) + 1
-    n_drawn = n_left + -(-(n_permutations + 1) // n_left) - 2
-    rng = np.random.default_rng(seed)
-    drawn = np.hstack([rng.permuted(np.tile(place, (n_drawn, 1)), axis=1) for place in places])
-    return np.vstack([identity, drawn[: n_left - 1]]), np.vstack([identity, drawn[n_left - 1 :]]), False
+    n_left, rng = math.isqrt(n_permutations) + 1, np.random.default_rng(seed)
+    drawn = np.tile(identity, (n_left + -(-(n_permutations + 1) // n_left), 1))
+    for place in places:
+        drawn[:, place] = rng.permuted(drawn[:, place], axis=1)
+    drawn[[0, n_left]] = identity
+    return drawn[:n_left], drawn[n_left:], False
 
 
 def _restrict(orders: IntArray, rows: npt.NDArray[np.bool_]) -> IntArray:
     """Orders of some of the people, shape (a, rows): pass over the others until one of them is met."""
+    if rows.all():
+        return orders
     reached = orders[:, rows]
     while (outside := ~rows[reached]).any():
         reached[outside] = orders[np.nonzero(outside)[0], reached[outside]]
@@ -218,8 +228,7 @@ def _split(X: FloatArray, contrasts: npt.ArrayLike, block_of: IntArray) -> tuple
     The first has no columns if columns depend on each other, or a tested term, given the others, is constant in blocks.
     """
     tested, nuisance = partition_design(X, contrasts)
-    columns = np.hstack([nuisance, tested])
-    basis, triangle = np.linalg.qr(columns / measure_columns(columns))
+    basis, triangle, _ = decompose_columns(np.hstack([nuisance, tested]))
     nuisance, tested = np.hsplit(basis, [nuisance.shape[1]])
     singular, moved = np.linalg.svd(triangle, compute_uv=False), _drop_fixed(nuisance, block_of)
     is_fixed = _drop_fixed(basis, block_of).shape[1] < tested.shape[1] + moved.shape[1]
@@ -277,11 +286,13 @@ def _multiply(
     """Products of permuted columns, shape (u, a, b, v), and which part of the table of orders they are."""
     (n, u), v = design.shape, response.shape[1]
     a = min(len(left), max(1, DESIGN_BYTES // (8 * u * max(n, v))))
-    b = max(1, OUTCOME_BYTES // (8 * v * max(n, a * u)))
+    b = min(len(right), max(1, OUTCOME_BYTES // (8 * v * max(n, a * u))))
+    memory = np.empty((n, b, v))
     for first in range(0, len(left), a):
         designs = np.take(design, left[first : first + a].T, axis=0).reshape(n, -1)
         for second in range(0, len(right), b):
-            responses = np.take(response, right[second : second + b].T, axis=0).reshape(n, -1)
+            chunk = right[second : second + b].T
+            responses = np.take(response, chunk, axis=0, out=memory[:, : chunk.shape[1]], mode="clip").reshape(n, -1)
             products = (designs.T @ responses).reshape(-1, u, responses.shape[1] // v, v)
             yield (slice(first, first + a), slice(second, second + b)), np.ascontiguousarray(products.swapaxes(0, 1))
 
