@@ -119,7 +119,9 @@ def permute_family(
             n_permutations=settings.n_permutations,
             seed=settings.seed,
         )
-    except DesignError:  # the reason is in the row of the region, which was refused for it
+    except (
+        DesignError
+    ):  # refused regions say why in their rows; a term that is the same within sites has no permutations
         nothing = np.full(len(columns), np.nan)
         return nothing, nothing
     return result.p_uncorrected, result.p_familywise

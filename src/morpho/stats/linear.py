@@ -13,7 +13,6 @@ from scipy import linalg, stats
 from morpho.errors import DesignError
 
 RELATIVE_RANK = 1e-9  # smallest singular value over the largest, columns being scaled to length 1
-PIECE_ROWS = 500  # rows decomposed at once
 RELATIVE_ZERO = 1e-12  # residuals below this share of an outcome are rounding errors
 
 FloatArray = npt.NDArray[np.float64]
@@ -96,7 +95,8 @@ def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike) -> LinearFit:
             "the same people, more of them than columns: add people or drop covariates."
         )
         raise DesignError(msg)
-    basis, triangle, lengths = decompose_columns(design)
+    lengths = measure_columns(design)
+    basis, triangle = np.linalg.qr(design / lengths)
     if dependent := _name_dependent(triangle):
         msg = (
             f"Columns {dependent} of the design (from 0) depend on each other: their effects cannot be told apart. "
@@ -138,37 +138,13 @@ def find_dependent_columns(X: npt.ArrayLike) -> list[int]:
     [0, 1, 2]
     """
     design = _as_matrix(X, "design")
-    return _name_dependent(decompose_columns(design)[1])
+    return _name_dependent(np.linalg.qr(design / measure_columns(design))[1])
 
 
-def decompose_columns(columns: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Decompose the columns of a tall table into an orthonormal basis, a triangle and their lengths.
-
-    Parameters
-    ----------
-    columns : shape (n, p)
-        Columns; their lengths are taken out first (1 for a column of zeros).
-
-    Returns
-    -------
-    Basis, shape (n, p), triangle, (p, p), and lengths, (p,): ``columns == basis @ triangle * lengths``.
-
-    Notes
-    -----
-    Pieces of the rows are decomposed first, then their triangles, which is as exact, quicker, and spares threads waiting
-    for each other at every column. Source: Demmel J et al., SIAM Journal on Scientific Computing 2012;34:A206-A239,
-    doi:10.1137/080731992.
-    """
-    (n, p), lengths = columns.shape, np.linalg.norm(columns, axis=0)
-    lengths[lengths == 0] = 1
-    scaled, n_pieces = columns / lengths, n // PIECE_ROWS
-    if n_pieces < 2 or p == 0:
-        return *np.linalg.qr(scaled), lengths
-    inside, cut = n_pieces * PIECE_ROWS, n_pieces * p
-    bases, triangles = np.linalg.qr(scaled[:inside].reshape(n_pieces, PIECE_ROWS, p))
-    mixing, triangle = np.linalg.qr(np.vstack([triangles.reshape(cut, p), scaled[inside:]]))
-    basis = np.vstack([(bases @ mixing[:cut].reshape(n_pieces, p, p)).reshape(inside, p), mixing[cut:]])
-    return basis, triangle, lengths
+def measure_columns(columns: FloatArray) -> FloatArray:
+    """Lengths of columns, 1 for a column of zeros, so that dividing by them is safe."""
+    lengths = np.linalg.norm(columns, axis=0)
+    return np.where(lengths == 0, 1, lengths)
 
 
 def estimate_contrast(fit: LinearFit, contrast: npt.ArrayLike) -> ContrastTest:

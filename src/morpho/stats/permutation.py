@@ -16,14 +16,7 @@ import numpy.typing as npt
 from scipy import special
 
 from morpho.errors import DesignError
-from morpho.stats.linear import (
-    RELATIVE_RANK,
-    RELATIVE_ZERO,
-    FloatArray,
-    decompose_columns,
-    fit_linear,
-    partition_design,
-)
+from morpho.stats.linear import RELATIVE_RANK, RELATIVE_ZERO, FloatArray, fit_linear, measure_columns, partition_design
 
 TIE = 1e-10  # statistics count as equal if they differ by less, relatively
 ZERO = 1e-18  # share of variance that counts as none
@@ -197,8 +190,6 @@ def _draw_orders(sizes: IntArray, n_permutations: int, seed: int) -> tuple[IntAr
 
 def _restrict(orders: IntArray, rows: npt.NDArray[np.bool_]) -> IntArray:
     """Orders of some of the people, shape (a, rows): pass over the others until one of them is met."""
-    if rows.all():
-        return orders
     reached = orders[:, rows]
     while (outside := ~rows[reached]).any():
         reached[outside] = orders[np.nonzero(outside)[0], reached[outside]]
@@ -209,8 +200,7 @@ def _prepare(
     Y: FloatArray, outcomes: IntArray, X: FloatArray, contrasts: npt.ArrayLike, block_of: IntArray
 ) -> _Model | None:
     """Fit a test in the people who have these outcomes; None if nothing can be tested."""
-    n, p = X.shape
-    if n <= p:
+    if (df := len(X) - X.shape[1]) < 1:
         return None
     tested, nuisance, moved = _split(X, contrasts, block_of)
     reduced = Y - nuisance @ (nuisance.T @ Y)
@@ -219,7 +209,7 @@ def _prepare(
     if not (some.size and tested.size):
         return None
     lengths = np.linalg.norm(reduced[:, some], axis=0)
-    return _Model(tested, moved, reduced[:, some] / lengths, lengths, left[some] / lengths, some, outcomes[some], n - p)
+    return _Model(tested, moved, reduced[:, some] / lengths, lengths, left[some] / lengths, some, outcomes[some], df)
 
 
 def _split(X: FloatArray, contrasts: npt.ArrayLike, block_of: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -228,7 +218,8 @@ def _split(X: FloatArray, contrasts: npt.ArrayLike, block_of: IntArray) -> tuple
     The first has no columns if columns depend on each other, or a tested term, given the others, is constant in blocks.
     """
     tested, nuisance = partition_design(X, contrasts)
-    basis, triangle, _ = decompose_columns(np.hstack([nuisance, tested]))
+    columns = np.hstack([nuisance, tested])
+    basis, triangle = np.linalg.qr(columns / measure_columns(columns))
     nuisance, tested = np.hsplit(basis, [nuisance.shape[1]])
     singular, moved = np.linalg.svd(triangle, compute_uv=False), _drop_fixed(nuisance, block_of)
     is_fixed = _drop_fixed(basis, block_of).shape[1] < tested.shape[1] + moved.shape[1]
@@ -286,13 +277,11 @@ def _multiply(
     """Products of permuted columns, shape (u, a, b, v), and which part of the table of orders they are."""
     (n, u), v = design.shape, response.shape[1]
     a = min(len(left), max(1, DESIGN_BYTES // (8 * u * max(n, v))))
-    b = min(len(right), max(1, OUTCOME_BYTES // (8 * v * max(n, a * u))))
-    memory = np.empty((n, b, v))
+    b = max(1, OUTCOME_BYTES // (8 * v * max(n, a * u)))
     for first in range(0, len(left), a):
         designs = np.take(design, left[first : first + a].T, axis=0).reshape(n, -1)
         for second in range(0, len(right), b):
-            chunk = right[second : second + b].T
-            responses = np.take(response, chunk, axis=0, out=memory[:, : chunk.shape[1]], mode="clip").reshape(n, -1)
+            responses = np.take(response, right[second : second + b].T, axis=0).reshape(n, -1)
             products = (designs.T @ responses).reshape(-1, u, responses.shape[1] // v, v)
             yield (slice(first, first + a), slice(second, second + b)), np.ascontiguousarray(products.swapaxes(0, 1))
 
