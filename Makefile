@@ -26,7 +26,7 @@ demo: .venv/.ready            ## simulate a small cohort, run everything on it, 
 	$(SNAKEMAKE) --snakefile workflow/demo.smk $(DEMO) -- simulate_cohort
 	$(SNAKEMAKE) $(DEMO)
 	$(BIN)/snakemake --cores 1 --snakefile workflow/demo.smk $(DEMO) -- compare_planted
-	@echo "report: results/demo/morpho/report.html"
+	@echo "report: results/demo/morpho/report/index.html"
 
 run: .venv/.ready             ## your cohort: make run CONFIG=my.yaml
 	@test -n "$(CONFIG)" || { echo "Name your configuration: make run CONFIG=my.yaml (its keys: config/README.md)"; exit 2; }
