@@ -29,6 +29,8 @@ TEXT_COLUMNS = KEY_COLUMNS | {
     "head_size_note", "input_kind", "group", "sex", "site", "run", "variant", "left_out", "effect_size", "claim_id",
     "test", "population", "verdict", "direction", "predictor", "raw_unit", "subgroup", "level", "target", "positive",
     "negative", "outcome", "event", "kind", "scheme", "model", "modifier", "note", "flags", "needs", "sentence",
+    "hard_failures", "metric", "adjusted_for", "automatic_decision", "human_decision", "raters", "human_reason",
+    "decision", "basis", "rater", "rater_1", "rater_2", "date",
 }  # fmt: skip
 
 ColumnDictionary = Mapping[str, Mapping[str, object]]
