@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from morpho.errors import MorphoError
+
 LOGGER = logging.getLogger(__name__)
 
 NOTE_KEY = "morpho_failure"
@@ -20,11 +22,15 @@ NOTE_KEY = "morpho_failure"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a scan has no numbers: the stage that failed, the reason in words, and the log that tells more."""
+    """Why a scan has no numbers: the stage that failed, the reason in words, the log that tells more, and a code.
+
+    `code` is one of `morpho.quality_metrics.HARD_FAILURES`.
+    """
 
     stage: str
     reason: str
     log: str
+    code: str = MorphoError.code
 
 
 def read_failure(path: str | Path) -> Failure | None:
@@ -80,7 +86,8 @@ def run_stage(
         # Whatever fails in one scan must stay a failure of that scan.
         LOGGER.exception("stage %s failed", stage)
         reason = str(error) or type(error).__name__
-        write_failure(Failure(stage, reason, str(log)), outputs)
+        code = error.code if isinstance(error, MorphoError) else MorphoError.code
+        write_failure(Failure(stage, reason, str(log), code), outputs)
 
 
 def sort_failures(outputs: Mapping[str, str | Path]) -> tuple[dict[str, Path], dict[str, Failure]]:

@@ -14,7 +14,7 @@ from nibabel.nifti1 import Nifti1Image
 from nibabel.orientations import aff2axcodes
 from numpy.typing import NDArray
 
-from morpho.errors import ImageError
+from morpho.errors import EmptyImageError, ImageError, OrientationError
 from morpho.images import FloatArray, load_image
 
 SMALLEST_VOXEL_MM, LARGEST_VOXEL_MM = 0.2, 5.0
@@ -41,8 +41,11 @@ def load_t1w(path: str | Path) -> tuple[Nifti1Image, list[str]]:
     Raises
     ------
     ImageError
-        If the file cannot be read, is not one volume of plain numbers, says nothing about left and right, contradicts
-        itself about left and right, has impossible voxels, or holds no signal.
+        If the file cannot be read, is not one volume of plain numbers, or has impossible voxels.
+    OrientationError
+        If the file says nothing about left and right, or contradicts itself about them.
+    EmptyImageError
+        If it holds no signal.
     """
     image, name = load_image(path), Path(path).name
     notes: list[str] = []
@@ -79,7 +82,7 @@ def _trusted_affine(image: Nifti1Image, name: str, notes: list[str]) -> NDArray[
     if not s_code and not q_code:
         unknown = f"{name} says nothing about its orientation (sform and qform codes are both 0)"
         message = f"{unknown}: which side is left? Convert it again from the original images, or set the sform."
-        raise ImageError(message)
+        raise OrientationError(message)
     if not s_code:
         notes.append("no sform; the qform gives the geometry")
         return np.asarray(qform, dtype=float)
@@ -100,7 +103,7 @@ def _compare_forms(sform: NDArray[np.float64], qform: NDArray[np.float64], name:
     if axes[0] != axes[1]:
         seen = f"{name}: sform and qform disagree about the axes ({axes[0]} against {axes[1]})"
         message = f"{seen}, so left and right are uncertain. Set the code of the wrong one to 0."
-        raise ImageError(message)
+        raise OrientationError(message)
     notes.append("sform and qform differ by a rotation; the sform is used")
 
 
@@ -128,5 +131,5 @@ def _clean_values(data: FloatArray, name: str, notes: list[str]) -> FloatArray:
         data = np.maximum(data, np.float32(0))
     if data.max() <= data.min():
         message = f"{name} holds one value only ({float(data.max())}); there is nothing to measure."
-        raise ImageError(message)
+        raise EmptyImageError(message)
     return data

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from morpho.errors import RegistrationError
+from morpho.errors import EmptyImageError, MorphoError, RegistrationError
 from morpho.failures import Failure, read_failure, run_stage, sort_failures, write_failure
+from morpho.quality_metrics import HARD_FAILURES
 
-FAILURE = Failure(stage="register", reason='mirrored: "é", 5 < 6', log="logs/register/sub-01.log")
+FAILURE = Failure(
+    stage="register", reason='mirrored: "é", 5 < 6', log="logs/register/sub-01.log", code="registration_failed"
+)
+
+
+def all_errors(base: type[MorphoError]) -> list[type[MorphoError]]:
+    return [error for child in base.__subclasses__() for error in (child, *all_errors(child))]
 
 
 def fail() -> None:
@@ -48,7 +55,7 @@ def test_stage_that_fails_leaves_notes_in_place_of_all_outputs(
         fail()
 
     run_stage("register", half, inputs=[], outputs=outputs, log=tmp_path / "a.log")
-    expected = Failure("register", "the scan could not be aligned", str(tmp_path / "a.log"))
+    expected = Failure("register", "the scan could not be aligned", str(tmp_path / "a.log"), "registration_failed")
     assert [read_failure(path) for path in outputs] == [expected, expected]
     assert "RegistrationError" in caplog.text
 
@@ -61,6 +68,30 @@ def test_error_without_words_is_known_by_its_name(tmp_path: Path) -> None:
     note = read_failure(tmp_path / "a")
     assert note is not None
     assert note.reason == "MemoryError"
+    assert note.code == "stage_failed"
+
+
+@pytest.mark.parametrize("error", [MorphoError, *all_errors(MorphoError)])
+def test_every_error_has_the_code_of_a_hard_failure(error: type[MorphoError]) -> None:
+    assert error.code in HARD_FAILURES
+
+
+def test_failure_carries_the_code_of_its_error(tmp_path: Path) -> None:
+    def refuse() -> None:
+        message = "one value only"
+        raise EmptyImageError(message)
+
+    run_stage("preprocess", refuse, inputs=[], outputs=[tmp_path / "a"], log="a.log")
+    note = read_failure(tmp_path / "a")
+    assert note is not None
+    assert note.code == "empty_image"
+
+
+def test_note_of_an_older_version_has_no_code_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text('{"morpho_failure": {"stage": "register", "reason": "so", "log": "a.log"}}\n')
+    note = read_failure(tmp_path / "a")
+    assert note is not None
+    assert note.code == "stage_failed"
 
 
 def test_user_who_stops_the_run_is_no_failure_of_the_scan(tmp_path: Path) -> None:

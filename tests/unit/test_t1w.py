@@ -11,7 +11,7 @@ from nibabel.orientations import aff2axcodes, apply_orientation, axcodes2ornt, i
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from morpho.errors import ImageError
+from morpho.errors import EmptyImageError, ImageError, OrientationError
 from morpho.images import array_of
 from morpho.t1w import load_t1w
 
@@ -138,7 +138,7 @@ def test_broken_qform_is_noted_where_an_sform_is_there(tmp_path: Path, rng: np.r
 
 def test_scan_without_orientation_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
     path = store(scan_data(rng), np.eye(4), tmp_path / "a.nii", sform=0, qform=0)
-    with pytest.raises(ImageError, match="nothing about its orientation"):
+    with pytest.raises(OrientationError, match="nothing about its orientation"):
         load_t1w(path)
 
 
@@ -146,7 +146,7 @@ def test_forms_that_disagree_about_left_and_right_are_refused(tmp_path: Path, rn
     image = nib.Nifti1Image(scan_data(rng), np.eye(4))
     image.set_sform(np.eye(4), code=1)
     image.set_qform(np.diag([-1.0, 1, 1, 1]), code=1)
-    with pytest.raises(ImageError, match=r"disagree about the axes \(RAS against LAS\)"):
+    with pytest.raises(OrientationError, match=r"disagree about the axes \(RAS against LAS\)"):
         load_t1w(write(image, tmp_path / "a.nii"))
 
 
@@ -186,6 +186,11 @@ def test_what_is_no_t1w_scan_is_refused(tmp_path: Path, data: NDArray[np.generic
     stored = data.astype(np.float32) if data.dtype == np.float64 else data
     with pytest.raises(ImageError, match=reason):
         load_t1w(write(nib.Nifti1Image(stored, np.eye(4)), tmp_path / "a.nii"))
+
+
+def test_image_without_signal_is_known_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(EmptyImageError):
+        load_t1w(write(nib.Nifti1Image(np.zeros((30, 30, 30), np.float32), np.eye(4)), tmp_path / "a.nii"))
 
 
 @pytest.mark.parametrize("name", ["ds002748", "ds000011"])

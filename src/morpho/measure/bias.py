@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from morpho.errors import ImageError
+from morpho.errors import NotABrainError
 from morpho.images import FloatArray
 from morpho.measure.head import HeadShares
 
@@ -68,7 +68,7 @@ def estimate_bias_field(head: HeadShares) -> BiasField:
 
     Raises
     ------
-    ImageError
+    NotABrainError
         If too little of the brain has signal, or next to nothing of it is white matter.
 
     Notes
@@ -89,14 +89,14 @@ def estimate_bias_field(head: HeadShares) -> BiasField:
             f"Only {np.count_nonzero(clear)} voxels of the brain have signal, at least {FEWEST_VOXELS} are needed. "
             "Look at the scan: is it a T1w image of a whole brain?"
         )
-        raise ImageError(message)
+        raise NotABrainError(message)
     n_white = np.count_nonzero(clear & (shares[0] > CLEAR_SHARE))
     if n_white < FEWEST_WHITE_VOXELS:
         message = (
             f"Only {n_white} voxels of the brain are clearly white matter, at least {FEWEST_WHITE_VOXELS} are needed "
             "to scale its signal. Look at the scan: is it a T1w image of a whole brain?"
         )
-        raise ImageError(message)
+        raise NotABrainError(message)
     where = np.argwhere(clear)
     tissue = shares[:, clear].argmax(axis=0)
     low, high = where.min(axis=0) - 1.0, where.max(axis=0) + 1.0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from morpho.errors import ImageError
+from morpho.errors import NotABrainError
 from morpho.images import FloatArray
 
 LOGGER = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def fit_tissue_signals(signal: FloatArray, prior: FloatArray, *, prior_weight: f
 
     Raises
     ------
-    ImageError
+    NotABrainError
         If grey matter is not darker than white matter, or fluid not darker than grey matter.
 
     Notes
@@ -90,7 +90,7 @@ def fit_tissue_signals(signal: FloatArray, prior: FloatArray, *, prior_weight: f
             f"Fluid, grey and white matter have mean signals {mean[FLUID]:.2f}, {mean[GREY]:.2f}, {mean[WHITE]:.2f}; "
             "in a T1w scan they rise in this order. Is the scan T1w? If so, look at its brain mask."
         )
-        raise ImageError(message)
+        raise NotABrainError(message)
     return fitted
 
 

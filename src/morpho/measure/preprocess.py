@@ -16,7 +16,7 @@ from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from morpho.errors import BrainMaskError
+from morpho.errors import BrainMaskError, NotABrainError
 from morpho.images import FloatArray, array_of, bounding_box, like, voxel_volume_mm3
 from morpho.measure.bias import estimate_bias_field
 from morpho.measure.head import HeadShares, InputKind, segment_head
@@ -72,9 +72,9 @@ def preprocess_t1w(
     Raises
     ------
     BrainMaskError
-        If the mask found is not the size of a brain.
-    ImageError
-        If the brain has hardly any signal.
+        If no brain is found.
+    NotABrainError
+        If the mask found is not the size of a brain, or hardly any of it has signal or is white matter.
 
     Notes
     -----
@@ -94,7 +94,7 @@ def preprocess_t1w(
             f"The brain mask has {volume_ml:.0f} ml, {SMALLEST_BRAIN_ML:.0f} to {LARGEST_BRAIN_ML:.0f} ml is plausible "
             f"(scan taken as {kind}). Look at the scan; if the kind is wrong, set preprocess.brain in the config."
         )
-        raise BrainMaskError(message)
+        raise NotABrainError(message)
     margin = np.ceil(margin_mm / voxel_sizes(t1w.affine)).astype(int)
     box = bounding_box(mask, margin)
     cropped = t1w.slicer[box]

@@ -14,7 +14,7 @@ from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
-from morpho.errors import ImageError, SegmentationError
+from morpho.errors import NotABrainError, SegmentationError
 from morpho.images import FloatArray, array_of, bounding_box, check_same_grid, like, mask_of, voxel_volume_mm3
 from morpho.measure.medial_temporal import locate_medial_temporal_lobes, segment_medial_temporal_lobes
 from morpho.measure.mixture import fit_tissue_signals, tissue_shares
@@ -72,7 +72,7 @@ def segment_tissue(
     ------
     GridMismatchError
         If scan and mask do not share one grid.
-    ImageError
+    NotABrainError
         If a tissue comes out (nearly) empty, or the scan does not have the contrast of T1w.
     SegmentationError
         If hippocampus or amygdala have a size that no brain has.
@@ -161,4 +161,4 @@ def _check_shares(fractions: NDArray[np.float32]) -> None:
             f"CSF, grey and white matter make up {np.round(fractions, 3).tolist()} of the brain; each should have at "
             f"least {LEAST_TISSUE_SHARE}. The scan has no T1 contrast, or the brain mask is wrong."
         )
-        raise ImageError(message)
+        raise NotABrainError(message)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from morpho.errors import ImageError
+from morpho.errors import NotABrainError
 from morpho.measure.bias import BiasField, estimate_bias_field
 from morpho.measure.head import HeadShares
 from morpho.measure.sampling import AlignedGrid
@@ -152,7 +152,7 @@ def test_scan_with_hardly_any_signal_is_refused(rng: np.random.Generator) -> Non
     head = make_head(1.0, rng)
     signal = np.zeros_like(head.signal)
     signal[40:46, 50:56, 38:44] = 5
-    with pytest.raises(ImageError, match=r"Only \d+ voxels of the brain have signal, at least 1000"):
+    with pytest.raises(NotABrainError, match=r"Only \d+ voxels of the brain have signal, at least 1000"):
         estimate_bias_field(HeadShares(head.shares, signal, head.grid, head.classes))
 
 
@@ -162,7 +162,7 @@ def test_brain_without_white_matter_is_refused(rng: np.random.Generator) -> None
     white = CLASSES.index("white_matter")
     shares[CLASSES.index("cortex")] += shares[white]
     shares[white] = 0
-    with pytest.raises(ImageError, match="white matter"):
+    with pytest.raises(NotABrainError, match="white matter"):
         estimate_bias_field(make_head(1.0, rng, shares=shares))
 
 

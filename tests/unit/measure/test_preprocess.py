@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from morpho.atlas import Template
-from morpho.errors import BrainMaskError
+from morpho.errors import BrainMaskError, NotABrainError
 from morpho.images import array_of, check_same_grid, mask_of, voxel_volume_mm3
 from morpho.measure.head import HeadShares, InputKind
 from morpho.measure.preprocess import PreprocessedScan, detect_input_kind, preprocess_t1w
@@ -241,7 +241,7 @@ def shape_truth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
 @pytest.mark.parametrize(("volume_ml", "found"), [(300, "29[0-9]|30[0-9]"), (3000, "29[0-9]{2}|30[0-9]{2}")])
 def test_brain_of_impossible_size_is_refused(volume_ml: float, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     know(shape_truth(ball(volume_ml)), monkeypatch)
-    with pytest.raises(BrainMaskError, match=rf"has ({found}) ml, 500 to 2300 .*taken as extracted.*preprocess\.brain"):
+    with pytest.raises(NotABrainError, match=rf"has ({found}) ml, 500 to 2300 .*taken as extracted.*preprocess\.brain"):
         preprocess_t1w(ball_scan(volume_ml), brain="extracted", margin_mm=0)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from morpho.atlas import Atlas, Template
-from morpho.errors import GridMismatchError, ImageError, SegmentationError
+from morpho.errors import GridMismatchError, ImageError, NotABrainError, SegmentationError
 from morpho.images import array_of, check_same_grid, labels_of, mask_of
 from morpho.measure.sampling import grid_around, sample_on_grid
 from morpho.measure.segment import Segmentation, TissueMaps, segment_tissue
@@ -299,7 +299,7 @@ def test_coarse_shares_without_medial_temporal_lobes_are_refused(t1w: Nifti1Imag
 
 def test_scan_with_the_contrast_of_t2_is_refused(head: Head, rng: np.random.Generator) -> None:
     inverted = {"csf": 1.0, "grey_matter": 0.6, "white_matter": 0.25}
-    with pytest.raises(ImageError, match="Is the scan T1w"):
+    with pytest.raises(NotABrainError, match="Is the scan T1w"):
         segment(head.scan(rng, inverted), head)
 
 
@@ -310,7 +310,7 @@ def test_scan_with_hardly_any_white_matter_is_refused(head: Head, rng: np.random
     data[..., fluid] += 0.99 * data[..., white]
     data[..., white] *= 0.01
     dark = {**SIGNAL, "white_matter": SIGNAL["csf"]}
-    with pytest.raises(ImageError, match=r"make up .* of the brain; each should have at least 0\.02"):
+    with pytest.raises(NotABrainError, match=r"make up .* of the brain; each should have at least 0\.02"):
         segment(head.scan(rng, dark), replace(head, coarse=nib.Nifti1Image(data, head.coarse.affine)))
 
 
