@@ -243,6 +243,7 @@ def describe_exclusions() -> dict[str, dict[str, object]]:
         "scans": "no scan of this person was chosen",
         "measure": "the scan could not be measured",
         "cohort": "measured, but cannot be joined",
+        "quality": "measured, but left out by quality control or by people",
         "models": "measured, but not in a model",
     }
     return {

@@ -4,6 +4,7 @@ Written as JSON beside each table. The order of the keys is the order of the col
 `morpho.infer.claims.dictionaries`.
 """
 
+from morpho.infer.quality.set_names import SET_COLUMNS, SETS
 from morpho.infer.sensitivity_names import VARIANTS
 from morpho.tables import describe_column
 
@@ -127,7 +128,7 @@ DIFFERENCE = {
 _VARIED = {
     f"effect_{name}": describe_column(f"Effect size of this row in a variant of the analysis: {text}", units="1")
     for name, text in VARIANTS.items()
-    if name not in {"main", "loso"}
+    if name not in {"main", "loso", *SETS}
 } | {
     "effect_loso_min": describe_column("Smallest effect size when one site is left out, each in turn", units="1"),
     "effect_loso_max": describe_column("Largest effect size when one site is left out", units="1"),
@@ -140,6 +141,7 @@ EFFECTS = {
     **CELLS,
     **DIFFERENCE,
     **_VARIED,
+    **SET_COLUMNS,
 }
 
 SLOPE = {
@@ -173,6 +175,7 @@ SEVERITY = {
     "slope_ci_low_mm3": describe_column(f"Lower limit of the slope, b - t* se, {_INTERVAL}", units="mm3/point"),
     "slope_ci_high_mm3": describe_column("Upper limit of the slope, b + t* se", units="mm3/point"),
     **SLOPE,
+    **SET_COLUMNS,
 }
 
 SENSITIVITY = {

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from morpho.tables import describe_column
 
+MEASURED_COLUMNS = frozenset({"participant_id", "session_id", "scan", "input_kind"})
+LEVELS = {
+    "found": "T1w images in the BIDS folder",
+    "chosen": "one of each participant and session",
+    "measured": "with volumes",
+    "kept": "left in the statistics by quality control and people",
+    "with_participants_row": "of these, with a row in participants.tsv",
+    "group": "of these, in a group",
+}
 
-def count_flow(scans: pd.DataFrame, cohort: pd.DataFrame, participants: pd.DataFrame | None) -> pd.DataFrame:
+
+def count_flow(
+    scans: pd.DataFrame, cohort: pd.DataFrame, exclusions: pd.DataFrame, kept: Collection[str]
+) -> pd.DataFrame:
     """Count participants and scans at every step from the BIDS folder to the groups.
 
     Parameters
     ----------
-    scans, participants
-        As in `morpho.infer.cohort.assemble_cohort`.
-    cohort
+    scans
+        The scans table.
+    cohort, exclusions
         From `morpho.infer.cohort.assemble_cohort`.
+    kept
+        Scans that the statistics take.
 
     Returns
     -------
-    One row per step, columns ``step`` (found, chosen, measured, with_participants_row, then group once per group and
-    for people without one), ``group`` ("" but in the last rows; "none" for people without a group), ``n_participants``
-    and ``n_scans``. Steps that need a table which the cohort lacks are absent.
+    One row per step, columns ``step`` (found, chosen, measured, kept, with_participants_row, then group once per group
+    and for people without one), ``group`` ("" but in the last rows; "none" for people without a group),
+    ``n_participants`` and ``n_scans``. Steps that need a table which the cohort lacks are absent.
     """
+    left = cohort[cohort["scan"].isin(list(kept))]
     steps = [
         ("found", "", scans[scans["path"] != ""]),
         ("chosen", "", scans[scans["chosen"]]),
         ("measured", "", cohort),
+        ("kept", "", left),
     ]
-    if participants is not None:
-        listed = cohort[cohort["participant_id"].isin(participants["participant_id"])]
+    unlisted = exclusions.loc[exclusions["stage"] == "cohort", "scan"]
+    known = [name for name in cohort.columns if name not in MEASURED_COLUMNS and not str(name).endswith("_mm3")]
+    if known or len(unlisted):
+        listed = left[~left["scan"].isin(unlisted)]
         steps.append(("with_participants_row", "", listed))
         if "group" in listed:
             groups = listed["group"].astype("str").fillna("none")
@@ -45,7 +65,7 @@ def count_flow(scans: pd.DataFrame, cohort: pd.DataFrame, participants: pd.DataF
 def describe_flow() -> dict[str, dict[str, object]]:
     """Describe the columns of the flow table."""
     return {
-        "step": describe_column("Step from the BIDS folder to the groups"),
+        "step": describe_column("Step from the BIDS folder to the groups", levels=LEVELS),
         "group": describe_column("Group, in the last rows; n/a before, none for people without a group"),
         "n_participants": describe_column("Participants left", units="people"),
         "n_scans": describe_column("Scans left", units="scans"),

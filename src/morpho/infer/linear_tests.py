@@ -58,7 +58,7 @@ def run_linear(people: pd.DataFrame, question: Question, settings: Settings, *, 
     settings
         Confidence, smallest group, permutations, smallest effects.
     permute
-        Whether permutation p values are wanted (the costly part in large cohorts).
+        Whether permutation p values are wanted (the costly part in large cohorts); 0 permutations are none, too.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def run_linear(people: pd.DataFrame, question: Question, settings: Settings, *, 
     for family in dict.fromkeys(table["family"]):
         inside = (table["family"] == family).to_numpy()
         fitted = inside & (table["status"] == "fitted").to_numpy()
-        if permute and fitted.any():
+        if permute and settings.n_permutations and fitted.any():
             columns = [name_column(place) for place, wanted in zip(question.places, fitted, strict=True) if wanted]
             alone, together = permute_family(people, question, columns, settings)
             table.loc[fitted, "p_permutation"], table.loc[fitted, "p_familywise"] = alone, together

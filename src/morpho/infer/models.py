@@ -7,7 +7,7 @@ each column means and how it is computed: `morpho.infer.dictionaries`. All furth
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -16,14 +16,17 @@ from morpho.infer.contrasts import Effect
 from morpho.infer.design import Model
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES, EFFECTS, PARTIAL_RESIDUALS, SENSITIVITY, SEVERITY
 from morpho.infer.fit import RegionModel
-from morpho.infer.linear_tests import Question, run_linear
-from morpho.infer.sensitivity import vary_analysis, widen_variants
+from morpho.infer.linear_tests import LinearResult, Question, run_linear
+from morpho.infer.quality.set_names import SET_COUNTS
+from morpho.infer.quality.sets import EFFECT_TABLES, add_effects, run_others
+from morpho.infer.sensitivity import append_sets, vary_analysis, widen_variants
 from morpho.infer.study import ROLES, Study, list_places
 from morpho.tables import TEXT_COLUMNS
 
 EXCLUSION_COLUMNS = ("participant_id", "session_id", "scan", "stage", "reason")
-COUNT_COLUMNS = {"n", "n_reference", "n_comparison", "n_sites", "df", "family_size", "n_high_leverage"}
+COUNT_COLUMNS = {"n", "n_reference", "n_comparison", "n_sites", "df", "family_size", "n_high_leverage", *SET_COUNTS}
 KEYS = ["family", "roi", "hemisphere"]
+NO_OTHERS: Mapping[str, Study] = {}
 BY_GROUP = Effect(of="group", weights={"control": -1.0, "patient": 1.0})
 
 
@@ -46,7 +49,7 @@ class SeverityAssociation:
     exclusions: pd.DataFrame
 
 
-def compare_groups(study: Study) -> GroupComparison:
+def compare_groups(study: Study, others: Mapping[str, Study] = NO_OTHERS) -> GroupComparison:
     """Compare the volume of every region between patients and controls, by one linear model each.
 
     ``volume ~ group + age + sex + head size + site``, by ordinary least squares; the sign is patients minus controls.
@@ -56,6 +59,9 @@ def compare_groups(study: Study) -> GroupComparison:
     ----------
     study
         People and settings.
+    others
+        The same with other sets of scans (`morpho.infer.quality.sets.StudySets`); their effects stand beside the main
+        ones, and among the variants where the scans differ.
 
     Returns
     -------
@@ -68,14 +74,14 @@ def compare_groups(study: Study) -> GroupComparison:
     (Schmaal L et al., Molecular Psychiatry 2016;21:806-812, doi:10.1038/mp.2015.69). Percent is of the adjusted mean
     of the controls; its interval is that of the estimate scaled, so that mean is taken as known.
     """
-    people = study.people[study.people["group"].isin(ROLES)] if "group" in study.people else study.people
-    model = choose_model(study, "C(group, Treatment('control'))", ("group",))
-    question = Question(model, BY_GROUP, list_places(study.settings.families))
+    people, question = _ask_groups(study)
     result = run_linear(people, question, study.settings)
-    variants = vary_analysis(people, question, study.settings)
+    sets = run_others(study, others, result.rows, lambda other: run_linear(*_ask_groups(other), other.settings).rows)
+    differing = {name: rows for name, rows in sets.items() if others[name] is not study}
+    variants = append_sets(vary_analysis(people, question, study.settings), differing)
     fitted = result.rows.loc[result.rows["status"] == "fitted", KEYS]
     wide = widen_variants(variants).merge(fitted, on=KEYS)
-    effects = result.rows.merge(wide, on=KEYS, how="left")
+    effects = add_effects(result.rows.merge(wide, on=KEYS, how="left"), sets, EFFECT_TABLES["group_comparison"])
     effects["contrast"] = f"{study.group_names['patient']} - {study.group_names['control']}"
     adjusted = [
         region.sample.data[["participant_id", "group", "volume_mm3"]].assign(
@@ -93,7 +99,14 @@ def compare_groups(study: Study) -> GroupComparison:
     )
 
 
-def associate_severity(study: Study) -> SeverityAssociation:
+def _ask_groups(study: Study) -> tuple[pd.DataFrame, Question]:
+    """Give the people of both groups, and the question how they differ."""
+    people = study.people[study.people["group"].isin(ROLES)] if "group" in study.people else study.people
+    model = choose_model(study, "C(group, Treatment('control'))", ("group",))
+    return people, Question(model, BY_GROUP, list_places(study.settings.families))
+
+
+def associate_severity(study: Study, others: Mapping[str, Study] = NO_OTHERS) -> SeverityAssociation:
     """Relate the volume of every region to severity within the patients, one scale at a time.
 
     ``volume ~ severity + age + sex + head size + site``. Controls take no part: severity 0 for all of them would be
@@ -103,6 +116,8 @@ def associate_severity(study: Study) -> SeverityAssociation:
     ----------
     study
         People and settings; the scales are the columns of domain "severity".
+    others
+        The same with other sets of scans, whose effects stand beside the main ones.
 
     Returns
     -------
@@ -112,33 +127,49 @@ def associate_severity(study: Study) -> SeverityAssociation:
     -----
     ASSUME: volume is linear in the score.
     """
-    patients = study.people[study.people["group"] == "patient"] if "group" in study.people else study.people
-    rows, residuals = [], []
-    models: list[RegionModel] = []
+    results = _relate_scales(study)
+    table = _stack_scales(results)
+    sets = run_others(study, others, table, lambda other: _stack_scales(_relate_scales(other)))
+    residuals = [
+        region.sample.data[["participant_id"]].assign(
+            **region.place,
+            scale=scale,
+            severity_residual=region.fit.term_residual,
+            volume_residual_mm3=region.fit.volume_residual,
+        )
+        for scale, result in results.items()
+        for region in result.models
+        if region.sample is not None and region.fit is not None
+    ]
+    models = [region for result in results.values() for region in result.models]
+    return SeverityAssociation(
+        associations=tabulate(add_effects(table, sets, EFFECT_TABLES["severity_association"]), tuple(SEVERITY)),
+        partial_residuals=join_tables(residuals, tuple(PARTIAL_RESIDUALS)),
+        exclusions=describe_missing(_take_patients(study), models, "severity"),
+    )
+
+
+def _take_patients(study: Study) -> pd.DataFrame:
+    """Take the patients; everybody where there are no groups."""
+    return study.people[study.people["group"] == "patient"] if "group" in study.people else study.people
+
+
+def _relate_scales(study: Study) -> dict[str, LinearResult]:
+    """Relate the volume of every region to each scale."""
+    results = {}
     for column in study.domains.get("severity", ()):
-        scale = column.removeprefix("severity_")
         term = column if column.isidentifier() else f'Q("{column}")'
         model = choose_model(study, term, (column,))
         question = Question(model, Effect(of=column), list_places(study.settings.families))
-        result = run_linear(patients, question, study.settings)
-        rows.append(result.rows.assign(scale=scale).rename(columns={"slope_mm3_per_unit": "slope_mm3_per_point"}))
-        models += result.models
-        residuals += [
-            region.sample.data[["participant_id"]].assign(
-                **region.place,
-                scale=scale,
-                severity_residual=region.fit.term_residual,
-                volume_residual_mm3=region.fit.volume_residual,
-            )
-            for region in result.models
-            if region.sample is not None and region.fit is not None
-        ]
-    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
-    return SeverityAssociation(
-        associations=tabulate(table, tuple(SEVERITY)),
-        partial_residuals=join_tables(residuals, tuple(PARTIAL_RESIDUALS)),
-        exclusions=describe_missing(patients, models, "severity"),
-    )
+        results[column.removeprefix("severity_")] = run_linear(_take_patients(study), question, study.settings)
+    return results
+
+
+def _stack_scales(results: Mapping[str, LinearResult]) -> pd.DataFrame:
+    """Put the rows of all scales under each other."""
+    names = {"slope_mm3_per_unit": "slope_mm3_per_point"}
+    rows = [result.rows.assign(scale=scale).rename(columns=names) for scale, result in results.items()]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["scale", *KEYS])
 
 
 def choose_model(study: Study, terms: str, variables: Sequence[str]) -> Model:

@@ -20,6 +20,7 @@ from morpho.infer.diagnostics import studentise
 from morpho.infer.imputed import estimate_imputed
 from morpho.infer.linear_tests import Question
 from morpho.infer.plans import build_design
+from morpho.infer.quality.set_names import SETS
 from morpho.infer.sensitivity_names import OUTLIER
 from morpho.infer.study import Settings, name_column
 from morpho.stats.effects import correlate_partially, standardise_difference
@@ -48,7 +49,7 @@ def vary_analysis(people: pd.DataFrame, question: Question, settings: Settings) 
     Parameters
     ----------
     people
-        One row per participant; ``medication`` and ``quality_flagged`` are used where they exist.
+        One row per participant; ``medication`` is used where it exists.
     question
         A difference or slope, and the regions.
     settings
@@ -71,6 +72,33 @@ def vary_analysis(people: pd.DataFrame, question: Question, settings: Settings) 
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(NUMBERS, "float64"))
 
 
+def append_sets(variants: pd.DataFrame, sets: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Append the analysis in other sets of scans to its variants.
+
+    Parameters
+    ----------
+    variants
+        From `vary_analysis`, of a difference.
+    sets
+        Set -> rows of `morpho.infer.linear_tests.run_linear`.
+
+    Returns
+    -------
+    Rows of both, those of one region together.
+    """
+    parts = [
+        rows.assign(variant=name, left_out="", effect_size="g", estimate=rows["g"], ci_low=rows["g_ci_low"])
+        .assign(ci_high=rows["g_ci_high"], n=rows["n"])
+        .reindex(columns=COLUMNS)
+        for name, rows in sets.items()
+        if "g" in rows
+    ]
+    joined = pd.concat([variants, *(part.astype(dict.fromkeys(NUMBERS, "float64")) for part in parts)])
+    order = {tuple(place): number for number, place in enumerate(variants[KEYS].drop_duplicates().to_numpy().tolist())}
+    place = [order.get(tuple(key), len(order)) for key in joined[KEYS].to_numpy().tolist()]
+    return joined.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+
+
 def widen_variants(variants: pd.DataFrame) -> pd.DataFrame:
     """Put the estimates of all variants of a region into one row, a column each.
 
@@ -82,8 +110,9 @@ def widen_variants(variants: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Keys, ``effect_<variant>`` and, of the leave-one-site-out estimates, ``effect_loso_min`` and ``effect_loso_max``.
+    Sets of scans have columns of their own (`morpho.infer.quality.sets.add_effects`).
     """
-    single = variants[~variants["variant"].isin(["main", "loso"])]
+    single = variants[~variants["variant"].isin(["main", "loso", *SETS])]
     wide = single.pivot_table(index=KEYS, columns="variant", values="estimate", aggfunc="first", sort=False)
     wide.columns = [f"effect_{name}" for name in wide.columns]
     sites = variants[variants["variant"] == "loso"].groupby(KEYS, sort=False)["estimate"].agg(["min", "max"])
@@ -116,8 +145,6 @@ def _list_cases(people: pd.DataFrame, columns: Sequence[str], question: Question
             yield _Case("no_outliers", "", kept, model, [column])
     if "medication" in people and (people["medication"] == "current").any():
         yield _Case("unmedicated", "", people[people["medication"] != "current"], model, columns)
-    if "quality_flagged" in people and people["quality_flagged"].astype(bool).any():
-        yield _Case("quality_ok", "", people[~people["quality_flagged"].astype(bool)], model, columns)
     if "site" in people and len(set(people["site"].dropna())) > 1:
         for site in sorted(people["site"].dropna().unique()):
             yield _Case("loso", str(site), people[people["site"] != site], model, columns)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from morpho.infer.quality.set_names import SETS
+
 OUTLIER = 3.0  # externally studentised residual
 N_IMPUTATIONS = 20
 
@@ -14,7 +16,7 @@ VARIANTS: Mapping[str, str] = {
     "age_quadratic": "with age squared",
     "no_outliers": f"without people beyond {OUTLIER:g} studentised residuals",
     "unmedicated": "without people who take an antidepressant",
-    "quality_ok": "without scans flagged by quality control",
+    **SETS,
     "imputed": f"missing covariates imputed ({N_IMPUTATIONS} times)",
     "loso": "without one site, each in turn",
 }

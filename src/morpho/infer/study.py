@@ -6,7 +6,7 @@ Takes the cohort table (one row per measured scan). Groups are called by their r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -67,11 +67,7 @@ def make_settings(models: Mapping[str, Any], cohort: pd.DataFrame) -> Settings:
 
 
 def prepare_study(
-    cohort: pd.DataFrame,
-    models: Mapping[str, Any],
-    participants: Mapping[str, Any],
-    *,
-    flagged: Collection[str] = (),
+    cohort: pd.DataFrame, models: Mapping[str, Any], participants: Mapping[str, Any]
 ) -> tuple[Study, pd.DataFrame]:
     """Make a study of a cohort table as the configuration says.
 
@@ -81,8 +77,6 @@ def prepare_study(
         One row per measured scan (``cohort.tsv``).
     models, participants
         Blocks of the configuration, without removed entries.
-    flagged
-        Scans that quality control flagged.
 
     Returns
     -------
@@ -94,7 +88,6 @@ def prepare_study(
         reference_group=models["reference_group"],
         comparison_group=models["comparison_group"],
         domains=group_by_domain(participants["variables"], participants["severity"], list(map(str, cohort.columns))),
-        flagged=flagged,
     )
 
 
@@ -105,7 +98,6 @@ def build_study(
     reference_group: str,
     comparison_group: str,
     domains: Mapping[str, Sequence[str]] | None = None,
-    flagged: Collection[str] = (),
 ) -> tuple[Study, pd.DataFrame]:
     """Take the first visit of everybody as the cross-section, and give groups the names of their roles.
 
@@ -119,8 +111,6 @@ def build_study(
         Values of column ``group`` that become "control" and "patient"; other values become missing.
     domains
         Columns of the cohort by domain; those that the cohort lacks are dropped.
-    flagged
-        Scans that quality control flagged; column ``quality_flagged`` says so.
 
     Returns
     -------
@@ -139,13 +129,13 @@ def build_study(
     }
     names = {role: name for name, role in roles.items()}
     left_out = pd.concat([later, outsiders], ignore_index=True)
-    named = [_name_roles(table, roles, flagged) for table in (people, visits)]
+    named = [_name_roles(table, roles) for table in (people, visits)]
     return Study(named[0], named[1], settings, present, names), left_out
 
 
-def _name_roles(table: pd.DataFrame, roles: Mapping[str, str], flagged: Collection[str]) -> pd.DataFrame:
-    """Call groups by their roles, and say which scans were flagged, if any was."""
-    named = table.assign(quality_flagged=table["scan"].isin(list(flagged))) if flagged else table.copy()
+def _name_roles(table: pd.DataFrame, roles: Mapping[str, str]) -> pd.DataFrame:
+    """Call groups by their roles."""
+    named = table.copy()
     if "group" in named:
         named["group"] = named["group"].map(dict(roles))
     return named.reset_index(drop=True)
@@ -161,11 +151,6 @@ def _list_outsiders(people: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame
         for group in others["group"]
     ]
     return others[["participant_id", "session_id", "scan"]].assign(stage="models", reason=reasons)
-
-
-def list_flagged(quality: Sequence[pd.DataFrame]) -> list[str]:
-    """List the scans that a quality table flags as wrong by themselves; none without such a table."""
-    return [str(scan) for table in quality for scan in table.loc[table["hard_flags"].notna(), "scan"]]
 
 
 def list_described(study: Study) -> list[str]:

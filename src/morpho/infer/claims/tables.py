@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from morpho.infer.claims.claims import ClaimsFile
 from morpho.infer.claims.dictionaries import (
     ASSOCIATIONS,
     CLAIM_TESTS,
@@ -15,8 +16,11 @@ from morpho.infer.claims.dictionaries import (
     INTERACTIONS,
     describe_detail,
 )
-from morpho.infer.claims.engine import ClaimResults
-from morpho.infer.models import COUNT_COLUMNS
+from morpho.infer.claims.engine import ClaimResults, run_claims
+from morpho.infer.models import COUNT_COLUMNS, NO_OTHERS
+from morpho.infer.quality.set_names import SET_COLUMNS
+from morpho.infer.quality.sets import EFFECT_TABLES, add_effects, run_others
+from morpho.infer.study import Study
 from morpho.tables import ColumnDictionary
 
 COUNTS = {*COUNT_COLUMNS, "df_numerator", "n_tests", "n_refused", "n_events", "n_non_events"}
@@ -26,6 +30,32 @@ LINEAR_TABLES: Mapping[str, ColumnDictionary] = {
     "associations": ASSOCIATIONS,
     "interactions": INTERACTIONS,
 }
+
+
+def tabulate_claims(
+    study: Study, file: ClaimsFile, others: Mapping[str, Study] = NO_OTHERS
+) -> dict[str, tuple[pd.DataFrame, ColumnDictionary]]:
+    """Test all claims, and write beside every effect what it is in the other sets of scans.
+
+    Parameters
+    ----------
+    study, file
+        As for `morpho.infer.claims.engine.run_claims`.
+    others
+        The same study with other sets of scans (`morpho.infer.quality.sets.StudySets`); verdicts rest on the main one.
+
+    Returns
+    -------
+    As `split_results`, tables of effects with the columns of `morpho.infer.quality.set_names.SET_COLUMNS`.
+    """
+    tables = split_results(run_claims(study, file))
+    sets = run_others(study, others, tables, lambda other: split_results(run_claims(other, file)))
+    for name, where in EFFECT_TABLES.items():
+        if name in tables:
+            table, dictionary = tables[name]
+            beside = {chosen: found[name][0] for chosen, found in sets.items()}
+            tables[name] = (add_effects(table, beside, where), {**dictionary, **SET_COLUMNS})
+    return tables
 
 
 def split_results(results: ClaimResults) -> dict[str, tuple[pd.DataFrame, ColumnDictionary]]:

@@ -35,13 +35,14 @@ SCAN_METRICS = {
     "flags": describe_column("What asks for a look, codes separated by commas", levels=FLAGS),
     "reason": describe_column("Verdict in words: each code with metric, value and limit, and what was not compared"),
     "quality_index": describe_column(
-        "Quality of the image in one number, higher is worse: mean robust z (winsorised) of the metrics of which one "
-        "direction alone is bad, that direction up; then its own robust z among the scans of its kind",
+        "Quality of the image in one number, higher is worse: mean robust z (winsorised) of noise, contrast to noise, "
+        "ghosts and blur, the bad direction up; then its own robust z among comparable scans. Volumes take no part. "
+        "Comparable are the scans of its kind, and of its site where a site has enough; n/a below 8 of them",
         units=_MAD,
     ),
     "distance": describe_column(
         "How unusual the scan is in all metrics together: robust z of the logarithm of its Mahalanobis distance from "
-        "the scans of its kind (winsorised robust z, covariance shrunk by Ledoit and Wolf)",
+        "comparable scans (winsorised robust z, covariance shrunk by Ledoit and Wolf); n/a below 8 of them",
         units=_MAD,
     ),
     **METRICS,
