@@ -13,10 +13,11 @@ from jsonschema.exceptions import ValidationError
 
 from morpho.errors import ConfigError
 from morpho.participants_config import participants_problems
+from morpho.quality_metrics import METRIC_FAILURES, METRIC_FLAGS, METRICS
 
 REMOVABLE = (
     ("participants", "group_levels"), ("participants", "severity"), ("participants", "variables"),
-    ("models", "families"),
+    ("models", "families"), ("quality", "hard_limits"), ("quality", "limits"),
 )  # fmt: skip
 TABLES = ("volumes", "participants")
 
@@ -55,7 +56,7 @@ def find_violations(content: Mapping[str, Any], schema: str | Path) -> list[str]
 
 
 def drop_removed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the groups, scales, study variables and families that are null, and the levels of variables that are.
+    """Drop the groups, scales, study variables, families and limits that are null, and levels of variables that are.
 
     Configuration files are merged key by key, so that a study can take a default entry away only by setting it to
     null.
@@ -245,8 +246,19 @@ def _model_problems(config: Mapping[str, Any]) -> list[str]:
 
 
 def _quality_problems(config: Mapping[str, Any]) -> list[str]:
-    """Ranges that are upside down."""
-    low, high = config["quality"]["brain_volume_range_ml"]
-    if low < high:
-        return []
-    return [f"quality.brain_volume_range_ml is [{low}, {high}]; the first value must be the smaller one"]
+    """Limits of metrics that are not measured, that have no name for being beyond, or that are upside down."""
+    problems = []
+    for key, codes in (("hard_limits", METRIC_FAILURES), ("limits", METRIC_FLAGS)):
+        for metric, (low, high) in config["quality"][key].items():
+            place = f"quality.{key}.{metric}"
+            if metric not in METRICS:
+                problems.append(
+                    f"{place} is no metric{_guess(metric, list(METRICS))}; metrics are {', '.join(METRICS)}"
+                )
+                continue
+            if low is not None and high is not None and low >= high:
+                problems.append(f"{place} is [{low}, {high}]; the first value must be the smaller one")
+            for limit, code, which in zip((low, high), codes.get(metric, ("", "")), ("lowest", "highest"), strict=True):
+                if limit is not None and not code:
+                    problems.append(f"{place} has a {which} value, {limit}, but that direction has no fault; use null")
+    return problems

@@ -21,7 +21,7 @@ def config() -> dict[str, Any]:
             "severity": {"BDI": "BDI"},
             "variables": {"relapse": {"column": "relapse", "levels": {"yes": ["y"], "no": ["n"]}}},
         },
-        "quality": {"brain_volume_range_ml": [700, 2200]},
+        "quality": {"hard_limits": {"brain_mask_volume_ml": [700, 2200]}, "limits": {"mask_parts": [None, 1]}},
         "models": {
             "reference_group": "control",
             "comparison_group": "patient",
@@ -41,13 +41,31 @@ def test_consistent_config_passes_and_is_left_as_it_was(config: dict[str, Any]) 
 def test_all_problems_are_told_at_once(config: dict[str, Any]) -> None:
     config["bids_dir"] = None
     config["models"]["reference_group"] = "patient"
-    config["quality"]["brain_volume_range_ml"] = [2200, 700]
+    config["quality"]["hard_limits"]["brain_mask_volume_ml"] = [2200, 700]
     with pytest.raises(ConfigError) as caught:
         check_config(config)
     message = str(caught.value)
     assert "bids_dir is not set" in message
     assert "are both 'patient'" in message
     assert "[2200, 700]; the first value must be the smaller one" in message
+
+
+def test_limits_need_a_metric_and_a_name_for_being_beyond(config: dict[str, Any]) -> None:
+    config["quality"]["hard_limits"] |= {"tiv_ml": [900, None], "registration_corelation": [0.5, None]}
+    config["quality"]["limits"]["contrast_to_noise"] = [1.0, 9.0]
+    with pytest.raises(ConfigError) as caught:
+        check_config(config)
+    message = str(caught.value)
+    assert "quality.hard_limits.tiv_ml has a lowest value, 900, but that direction has no fault" in message
+    assert "registration_corelation is no metric (did you mean registration_correlation?)" in message
+    assert "quality.limits.contrast_to_noise has a highest value, 9.0" in message
+    assert "has a lowest value, 1.0" not in message
+
+
+def test_a_default_limit_can_be_taken_away(config: dict[str, Any]) -> None:
+    config["quality"]["hard_limits"] |= {"registration_correlation": None}
+    check_config(config)
+    assert drop_removed(config)["quality"]["hard_limits"] == {"brain_mask_volume_ml": [700, 2200]}
 
 
 def test_unknown_group_is_refused_with_the_known_ones(config: dict[str, Any]) -> None:

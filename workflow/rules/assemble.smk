@@ -24,18 +24,17 @@ rule list_scans:
 
 
 rule assemble_cohort:
-    """Join the volumes of all scans with the participants, and record who is left out and why."""
+    """Join the volumes of all scans with the participants, and record who is lost and why."""
     input:
         scans=rules.list_scans.output.scans,
         participants=[str(PARTICIPANTS)] if PARTICIPANTS.exists() else [],
         sessions=list(map(str, find_sessions(config["bids_dir"], SCANS["participant_id"]))),
         volumes=every_scan(rules.measure_volumes.output.volumes),
-        quality=every_scan(rules.measure_volumes.output.quality),
+        sidecars=every_scan(rules.preprocess_t1w.output.sidecar),
     output:
         volumes=group_file("roi_volumes.tsv"),
         cohort=group_file("cohort.tsv"),
-        exclusions=group_file("exclusions.tsv"),
-        flow=group_file("flow.tsv"),
+        exclusions=group_file("cohort_exclusions.tsv"),
     log:
         log_file("assemble_cohort", "cohort"),
     params:
@@ -43,7 +42,6 @@ rule assemble_cohort:
         participants=drop_removed(config)["participants"],
         code=source_digest(
             "morpho.infer.cohort",
-            "morpho.infer.flow",
             "morpho.covariates",
             "morpho.participants",
             "morpho.tables",

@@ -17,6 +17,7 @@ from morpho.errors import MorphoError
 from morpho.infer.claims.parsing import parse_claims
 from morpho.participants import check_matches, join_sessions, read_participants, read_sessions
 from morpho.provenance import source_digest
+from morpho.qc_decisions import read_decisions
 from morpho.rois import TOTALS, check_regions, read_labels, read_rois, resolve_rois
 from morpho.volume_tables import read_volume_table
 
@@ -73,7 +74,14 @@ def check_inputs():
     if raw is not None:
         standardise_participants(raw, **settings)
         check_matches(raw, scans)
+    check_decisions(scans)
     return scans, regions
+
+
+def check_decisions(scans):
+    """Check the table of what people decided about scans, if there is one."""
+    if config["quality"]["decisions"]:
+        read_decisions(config["quality"]["decisions"], scans["scan"])
 
 
 def check_tables(regions):
@@ -82,6 +90,7 @@ def check_tables(regions):
     raw = read_participants(TABLES["participants"], required=True)
     standardise_participants(raw, **drop_removed(config)["participants"])
     check_matches(raw, scans, source="the table of volumes")
+    check_decisions(scans)
     return scans.iloc[:0]
 
 

@@ -27,7 +27,8 @@ rule compare_groups:
     """Compare the volume of each region between the two groups, in several ways, and with what was published."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
-        quality=[] if TABLES else [rules.assess_quality.output.metrics],
+        decisions=rules.decide_scans.output.decisions,
+        quality=[] if TABLES else [rules.compare_quality.output.comparison],
     output:
         effects=group_file("group_comparison.tsv"),
         sensitivity=group_file("sensitivity.tsv"),
@@ -38,7 +39,11 @@ rule compare_groups:
     params:
         **STATISTICS,
         code=source_digest(
-            "morpho.infer.models", "morpho.infer.cohort", "morpho.infer.sharing.references", "morpho.reference_data"
+            "morpho.infer.models",
+            "morpho.infer.cohort",
+            "morpho.infer.quality.comparison",
+            "morpho.infer.sharing.references",
+            "morpho.reference_data",
         ),
     script:
         "../scripts/compare_groups.py"
@@ -48,6 +53,7 @@ rule associate_severity:
     """Relate the volume of each region to each severity scale, in the comparison group only."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
+        decisions=rules.decide_scans.output.decisions,
     output:
         associations=group_file("severity_association.tsv"),
         residuals=group_file("severity_residuals.tsv"),
@@ -65,6 +71,7 @@ rule test_claims:
     """Test every claim whose columns the cohort has, and give a verdict on each."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
+        decisions=rules.decide_scans.output.decisions,
         claims=project_file(config["models"]["claims"]),
     output:
         **{name: group_file(f"{name}.tsv") for name in CLAIM_TABLES},
@@ -86,6 +93,7 @@ rule describe_sample:
     """Describe the people of each group and site."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
+        decisions=rules.decide_scans.output.decisions,
     output:
         sample=group_file("sample.tsv"),
         sites=group_file("sites.tsv"),
@@ -94,7 +102,7 @@ rule describe_sample:
         log_file("describe_sample", "cohort"),
     params:
         **STATISTICS,
-        code=source_digest("morpho.infer.sharing.sample", "morpho.infer.sites.sites"),
+        code=source_digest("morpho.infer.sharing.sample", "morpho.infer.sites.sites", "morpho.infer.quality.sets"),
     script:
         "../scripts/describe_sample.py"
 
@@ -121,6 +129,7 @@ rule score_individuals:
     """Set every person against the controls: deviations for research, never part of what is shared."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
+        decisions=rules.decide_scans.output.decisions,
         norm_table=[config["models"]["norm_table"]] if config["models"]["norm_table"] else [],
     output:
         deviations=group_file("individual_deviations.tsv"),
@@ -131,7 +140,7 @@ rule score_individuals:
     params:
         **STATISTICS,
         family=next(iter(STATISTICS["models"]["families"])),
-        code=source_digest("morpho.infer.sites.individuals"),
+        code=source_digest("morpho.infer.sites.individuals", "morpho.infer.quality.sets"),
     script:
         "../scripts/score_individuals.py"
 
@@ -140,6 +149,7 @@ rule compare_harmonised:
     """Compare the groups once more after ComBat, beside the site term of every model."""
     input:
         cohort=rules.assemble_cohort.output.cohort,
+        decisions=rules.decide_scans.output.decisions,
     output:
         effects=group_file("group_comparison_combat.tsv"),
         notes=group_file("harmonisation.tsv"),
@@ -176,7 +186,7 @@ rule record_statistics:
         claims=rules.test_claims.output.claims,
         claims_file=project_file(config["models"]["claims"]),
         exclusions=[
-            rules.assemble_cohort.output.exclusions,
+            rules.decide_scans.output.exclusions,
             rules.compare_groups.output.exclusions,
             rules.associate_severity.output.exclusions,
         ],

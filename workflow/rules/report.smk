@@ -21,7 +21,7 @@ RESULTS = {
     "sensitivity": rules.compare_groups.output.sensitivity,
     "associations": rules.associate_severity.output.associations,
     "sites": rules.describe_sample.output.sites,
-    "flow": rules.assemble_cohort.output.flow,
+    "flow": rules.decide_scans.output.flow,
     "scans": rules.list_scans.output.scans,
 }
 LINKED = [
@@ -37,7 +37,7 @@ LINKED = [
     "scans",
 ]
 EXCLUSIONS = [
-    rules.assemble_cohort.output.exclusions,
+    rules.decide_scans.output.exclusions,
     rules.compare_groups.output.exclusions,
     rules.associate_severity.output.exclusions,
 ]

@@ -2,7 +2,7 @@
 
 
 rule import_tables:
-    """Join volumes that were measured elsewhere with the participants, and record who is left out and why."""
+    """Join volumes that were measured elsewhere with the participants, and record who is lost and why."""
     input:
         volumes=TABLES["volumes"],
         participants=TABLES["participants"],
@@ -10,8 +10,7 @@ rule import_tables:
         scans=group_file("scans.tsv"),
         volumes=group_file("roi_volumes.tsv"),
         cohort=group_file("cohort.tsv"),
-        exclusions=group_file("exclusions.tsv"),
-        flow=group_file("flow.tsv"),
+        exclusions=group_file("cohort_exclusions.tsv"),
     log:
         log_file("import_tables", "cohort"),
     params:
@@ -19,7 +18,6 @@ rule import_tables:
         participants=drop_removed(config)["participants"],
         code=source_digest(
             "morpho.infer.cohort",
-            "morpho.infer.flow",
             "morpho.covariates",
             "morpho.participants",
             "morpho.volume_tables",

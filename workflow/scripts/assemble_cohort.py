@@ -1,5 +1,7 @@
 """Adapter of rule `assemble_cohort`: files in, `morpho.infer.cohort.assemble_cohort`, files out."""
 
+import json
+
 from morpho.covariates import describe_participants, standardise_participants, varying_columns
 from morpho.failures import sort_failures
 from morpho.infer.cohort import (
@@ -9,7 +11,6 @@ from morpho.infer.cohort import (
     describe_volumes,
     gather_volumes,
 )
-from morpho.infer.flow import count_flow, describe_flow
 from morpho.logs import log_to
 from morpho.participants import join_sessions, read_participants, read_sessions
 from morpho.scans import read_scans
@@ -20,16 +21,15 @@ given, out, settings = snakemake.input, snakemake.output, snakemake.params.parti
 scans = read_scans(given.scans)
 chosen = scans.loc[scans["chosen"], "scan"].tolist()
 tables, failures = sort_failures(dict(zip(chosen, given.volumes, strict=True)))
-quality, _ = sort_failures(dict(zip(chosen, given.quality, strict=True)))
+sidecars, _ = sort_failures(dict(zip(chosen, given.sidecars, strict=True)))
 raw = read_participants(given.participants[0]) if given.participants else None
 sessions = read_sessions(snakemake.params.bids_dir, scans["participant_id"])
 raw = join_sessions(raw, sessions, varying_columns(settings))
 participants = None if raw is None else standardise_participants(raw, **settings)
 volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items()}, scans)
-kinds = {scan: read_table(path)["input_kind"].iloc[0] for scan, path in quality.items()}
+kinds = {scan: json.loads(path.read_text(encoding="utf-8"))["InputKind"] for scan, path in sidecars.items()}
 cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
 covariates = {} if participants is None else describe_participants(participants, settings["variables"])
 write_table(volumes, out.volumes, describe_volumes())
 write_table(cohort, out.cohort, describe_cohort(cohort, covariates))
 write_table(exclusions, out.exclusions, describe_exclusions())
-write_table(count_flow(scans, cohort, participants), out.flow, describe_flow())

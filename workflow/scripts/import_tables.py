@@ -7,7 +7,6 @@ from morpho.infer.cohort import (
     describe_exclusions,
     describe_volumes,
 )
-from morpho.infer.flow import count_flow, describe_flow
 from morpho.logs import log_to
 from morpho.participants import read_participants
 from morpho.rois import TOTALS
@@ -27,4 +26,3 @@ write_table(scans, out.scans, describe_scans() | source)
 write_table(volumes, out.volumes, describe_volumes())
 write_table(cohort, out.cohort, describe_cohort(cohort, covariates))
 write_table(exclusions, out.exclusions, describe_exclusions())
-write_table(count_flow(scans, cohort, participants), out.flow, describe_flow())
