@@ -1,0 +1,172 @@
+"""What the report's viewer of a scan shows: the brain and its labels, small enough to travel in a script.
+
+A page that is opened from disk may load scripts but no other files. So the images are written as NIfTI, packed by gzip
+and base64, into a script that hands them to the viewer. Nothing is measured here.
+"""
+
+from __future__ import annotations
+
+import base64
+import colorsys
+import gzip
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nibabel.affines import from_matvec
+from nibabel.nifti1 import Nifti1Image
+from numpy.typing import NDArray
+
+from morpho.images import array_of, bounding_box, check_same_grid, labels_of, mask_of
+
+VOXEL_MM = 2.0
+MARGIN_MM = 4.0
+BRIGHTEST = 99.5  # percentile of the brain's signal that becomes white
+LEVELS = 64  # steps of grey; more would be noise that gzip cannot pack
+GOLDEN = 0.618034  # share of the colour circle between neighbouring labels, so that they differ
+ALPHA = 200  # opacity of outlined regions, of 255
+FAINT = 110  # opacity of other labels
+
+
+@dataclass(frozen=True)
+class ScanImages:
+    """Images of one scan on one grid: bias-corrected scan, brain mask and atlas labels (0 is none)."""
+
+    t1w: Nifti1Image
+    brain_mask: Nifti1Image
+    labels: Nifti1Image
+
+
+def shrink_scan(images: ScanImages, *, voxel_mm: float = VOXEL_MM) -> tuple[Nifti1Image, Nifti1Image]:
+    """Crop a scan to its brain and make its voxels about `voxel_mm` long.
+
+    Parameters
+    ----------
+    images
+        The scan.
+    voxel_mm
+        Length of an edge to come close to; voxels are merged in whole numbers, and never parted.
+
+    Returns
+    -------
+    scan
+        Mean signal of the merged voxels, 0 to 255 in `LEVELS` steps (uint8), 0 outside the brain.
+    labels
+        Label at the middle of the merged voxels (uint8).
+
+    Raises
+    ------
+    GridMismatchError
+        If the images do not share one grid.
+    """
+    check_same_grid(images.t1w, images.brain_mask, images.labels)
+    sizes = np.asarray(images.t1w.header.get_zooms()[:3], dtype=np.float64)
+    step = np.maximum(1, np.floor(voxel_mm / sizes + 0.5)).astype(int)
+    mask = mask_of(images.brain_mask)
+    box = bounding_box(mask, np.ceil(MARGIN_MM / sizes).astype(int))
+    signal = np.where(mask, array_of(images.t1w), 0)[box]
+    white = float(np.percentile(signal[mask[box]], BRIGHTEST)) or 1.0
+    grey = np.round(_merge(signal, step) * ((LEVELS - 1) / white)).clip(0, LEVELS - 1)
+    small = (grey * (255 / (LEVELS - 1))).astype(np.uint8)
+    padded = np.pad(labels_of(images.labels)[box], [(0, n) for n in step])
+    middle = tuple(slice(n // 2, n // 2 + n * length, n) for n, length in zip(step, small.shape, strict=True))
+    start = np.array([part.start for part in box])
+    affine = images.t1w.affine @ from_matvec(np.diag(step), start + (step - 1) / 2)
+    return nib.Nifti1Image(small, affine), nib.Nifti1Image(padded[middle].astype(np.uint8), affine)
+
+
+def _merge(values: NDArray[np.float32], step: NDArray[np.int_]) -> NDArray[np.float32]:
+    """Mean of blocks of `step` voxels; an incomplete block at an edge is left out."""
+    shape = np.array(values.shape) // step
+    whole = values[tuple(slice(0, int(n)) for n in shape * step)]
+    blocks = whole.reshape([int(n) for pair in zip(shape, step, strict=True) for n in pair])
+    merged: NDArray[np.float32] = blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+    return merged
+
+
+def write_scan_script(images: ScanImages) -> str:
+    """Write the script that hands the scan and its labels to the viewer."""
+    packed = {name: _pack(image) for name, image in zip(("t1w", "labels"), shrink_scan(images), strict=True)}
+    return f"window.morphoScan = {json.dumps(packed)};\n"
+
+
+def _pack(image: Nifti1Image) -> str:
+    """Write an image as NIfTI, packed by gzip and base64."""
+    image.set_sform(image.affine, code=1)
+    image.set_qform(image.affine, code=1)
+    return base64.b64encode(gzip.compress(image.to_bytes(), compresslevel=9, mtime=0)).decode("ascii")
+
+
+def pack_scans(scans: Iterable[str], load: Callable[[str], ScanImages], *, limit_mb: float) -> dict[str, str]:
+    """Write the scripts of as many scans as there is room for.
+
+    Parameters
+    ----------
+    scans
+        Names, the most important first.
+    load
+        Gives the images of a scan; called only while there is room.
+    limit_mb
+        Room for all scripts together, in 10^6 bytes.
+
+    Returns
+    -------
+    Scan -> script; it ends before the first scan that does not fit.
+    """
+    scripts: dict[str, str] = {}
+    room = limit_mb * 1e6
+    for scan in scans:
+        if room <= 0:
+            break
+        script = write_scan_script(load(scan))
+        room -= len(script)
+        if room < 0:
+            break
+        scripts[scan] = script
+    return scripts
+
+
+def write_label_script(labels: pd.DataFrame, rois: pd.DataFrame, colours: Mapping[str, str]) -> str:
+    """Write the script with the name and colour of every label.
+
+    Parameters
+    ----------
+    labels
+        Columns index, name and hemisphere ("L", "R" or another word), from `morpho.rois.read_labels`.
+    rois
+        Columns roi and label_indices, from `morpho.rois.resolve_rois`.
+    colours
+        Region -> "#rrggbb"; its labels get this colour, all others one of their own, paler.
+
+    Returns
+    -------
+    Script that sets ``window.morphoLabels``: lists R, G, B, A (0 to 255), I (index) and labels (name).
+    """
+    chosen = {
+        index: colours[row["roi"]]
+        for row in rois.to_dict("records")
+        if row["roi"] in colours
+        for index in row["label_indices"]
+    }
+    table: dict[str, list[Any]] = {"R": [0], "G": [0], "B": [0], "A": [0], "I": [0], "labels": [""]}
+    sides = {"L": "left ", "R": "right "}
+    for row in labels.to_dict("records"):
+        index = int(row["index"])
+        for channel, value in zip("RGB", _colour_of(index, chosen.get(index)), strict=True):
+            table[channel].append(value)
+        table["A"].append(ALPHA if index in chosen else FAINT)
+        table["I"].append(index)
+        table["labels"].append(sides.get(str(row["hemisphere"]), "") + str(row["name"]))
+    return f"window.morphoLabels = {json.dumps(table)};\n"
+
+
+def _colour_of(index: int, chosen: str | None) -> tuple[int, int, int]:
+    """Colour of a label, each channel 0 to 255."""
+    if chosen:
+        return int(chosen[1:3], 16), int(chosen[3:5], 16), int(chosen[5:7], 16)
+    red, green, blue = colorsys.hsv_to_rgb((index * GOLDEN) % 1.0, 0.35, 0.85)
+    return round(255 * red), round(255 * green), round(255 * blue)
