@@ -9,7 +9,7 @@ from morpho.infer.claims.verdicts import MEANINGS
 from morpho.logs import log_to
 from morpho.present.captions import caption_claims
 from morpho.present.claim_figure import plot_claims
-from morpho.present.figures import render_figure
+from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 

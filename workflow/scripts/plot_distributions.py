@@ -7,7 +7,8 @@ import yaml
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES
 from morpho.logs import log_to
 from morpho.present.captions import caption_group_distributions
-from morpho.present.figures import plot_group_distributions, render_figure
+from morpho.present.figures import plot_group_distributions
+from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 

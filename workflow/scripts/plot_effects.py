@@ -10,7 +10,8 @@ from morpho.infer.sharing.references import COMPARISON_COLUMNS
 from morpho.logs import log_to
 from morpho.present.brainmaps import plot_effects_on_brain
 from morpho.present.captions import caption_effects_forest, caption_effects_on_brain
-from morpho.present.figures import plot_effects_forest, render_figure
+from morpho.present.figures import plot_effects_forest
+from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.rois import read_labels, read_rois, resolve_rois
 from morpho.tables import read_table, write_json, write_table

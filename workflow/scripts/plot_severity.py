@@ -7,7 +7,8 @@ import yaml
 from morpho.infer.dictionaries import PARTIAL_RESIDUALS
 from morpho.logs import log_to
 from morpho.present.captions import caption_severity_association
-from morpho.present.figures import plot_severity_association, render_figure
+from morpho.present.figures import plot_severity_association
+from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 

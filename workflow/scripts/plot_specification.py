@@ -8,7 +8,7 @@ from morpho.infer.dictionaries import SENSITIVITY
 from morpho.infer.sensitivity_names import VARIANTS
 from morpho.logs import log_to
 from morpho.present.captions import caption_specification
-from morpho.present.figures import render_figure
+from morpho.present.rendering import render_figure
 from morpho.present.specification import plot_specification
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table

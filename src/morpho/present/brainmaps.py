@@ -12,94 +12,17 @@ from matplotlib import colormaps, rc_context
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from nibabel.nifti1 import Nifti1Image
 
 from morpho.errors import ConfigError
-from morpho.images import array_of, check_same_grid, labels_of, like
-from morpho.present.slices import IN_PLANE, PLANES, SIDES, SLICES, choose_slice, display_box, draw_slice, stack_layers
+from morpho.images import array_of, labels_of, like
 from morpho.present.style import MM_PER_INCH, FigureStyle
-from morpho.present.wording import roi_name, split_contrast
+from morpho.present.wording import split_contrast
 
-TITLE_MM, LEGEND_MM = 5.0, 12.0
+SIDES = ("L", "R")
 EFFECT_CUTS_MM = {"x": (-40, -24, -7, 7, 24, 40), "y": (54, 40, 26, 12, -4, -22), "z": (-22, -12, 0, 14, 28, 42)}
 OUTLINE = "#333333"
 SMALLEST_COLOURED = 1e-4  # an effect of exactly zero must not look like a missing one
-
-
-def plot_overlay(
-    t1w: Nifti1Image,
-    tissues: tuple[Nifti1Image, Nifti1Image],
-    brain_mask: Nifti1Image,
-    regions: Nifti1Image,
-    *,
-    roi_labels: pd.DataFrame,
-    title: str,
-    style: FigureStyle,
-) -> Figure:
-    """Plot one scan with the outlines of what was measured in it, three slices in each of three planes.
-
-    Parameters
-    ----------
-    t1w : shape (X, Y, Z)
-        Scan in its own space, any orientation; slices follow its voxel grid, also if that is oblique.
-    tissues : shapes (X, Y, Z)
-        Shares of grey and of white matter, 0 to 1.
-    brain_mask : shape (X, Y, Z)
-        Brain mask.
-    regions : shape (X, Y, Z)
-        Region labels (integer, 0 is none).
-    roi_labels
-        Columns roi, hemisphere ("L" or "R") and label_indices (list of labels), from `morpho.rois.resolve_rois`. Drawn
-        are the regions that have a colour in `style`; absent ones are passed over.
-    title
-        Text above the slices, for example the name of the scan.
-    style
-        Look of the figure.
-
-    Returns
-    -------
-    Figure across the page, with a legend.
-
-    Raises
-    ------
-    GridMismatchError
-        If the images do not share one grid.
-    ImageError
-        If the region labels are not whole numbers.
-    """
-    check_same_grid(t1w, *tissues, brain_mask, regions)
-    layers = stack_layers(t1w, tissues, brain_mask, regions, roi_labels, style)
-    box = display_box(layers)
-    extents_mm = [(box[axis][1] - box[axis][0]) * layers.voxel_mm[axis] for axis in range(3)]
-    column_mm = style.double_column_mm / 3
-    heights_mm = [column_mm * extents_mm[up] / extents_mm[right] + TITLE_MM for right, up in IN_PLANE]
-    height_mm = sum(heights_mm) + LEGEND_MM + TITLE_MM
-    with rc_context(style.rc_params()):
-        figure = Figure(figsize=(style.double_column_mm / MM_PER_INCH, height_mm / MM_PER_INCH), facecolor="white")
-        figure.text(0.01, 1 - 0.5 * TITLE_MM / height_mm, title, va="center", fontweight="bold")
-        top_mm = height_mm - TITLE_MM
-        for plane in range(3):
-            top_mm -= heights_mm[plane]
-            share = (heights_mm[plane] - TITLE_MM) / height_mm
-            for place, (name, rois, sides) in enumerate(SLICES[plane]):
-                axes = figure.add_axes((place / 3 + 0.002, top_mm / height_mm, 1 / 3 - 0.004, share))
-                axes.set_title(f"{PLANES[plane]}, {name}", fontsize=style.font_size_pt - 1, pad=2)
-                draw_slice(axes, layers, plane, choose_slice(layers, plane, rois, sides), box, style)
-        _add_legend(figure, style)
-    return figure
-
-
-def _add_legend(figure: Figure, style: FigureStyle) -> None:
-    """Name the lines below the slices."""
-    names = {"brain_mask": "brain mask", "grey_matter": "grey matter, outside", "white_matter": "grey / white border"}
-    lines = [(roi_name(roi), colour, 2.0) for roi, colour in style.region_colours.items()]
-    lines += [(names[key], colour, 1.0) for key, colour in style.outline_colours.items() if colour]
-    handles = [Line2D([], [], color=colour, linewidth=width, label=name) for name, colour, width in lines]
-    figure.legend(
-        handles=handles, loc="lower center", ncols=4, facecolor="black", labelcolor="white", framealpha=1,
-        fontsize=style.font_size_pt - 1, borderaxespad=0.2,
-    )  # fmt: skip
 
 
 def plot_effects_on_brain(

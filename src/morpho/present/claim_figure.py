@@ -13,11 +13,11 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Circle
 
-from morpho.present.figures import plot_nothing
-from morpho.present.style import FONT, MM_PER_INCH, FigureStyle
+from morpho.present.lettering import wrap_text
+from morpho.present.panels import plot_nothing
+from morpho.present.style import MM_PER_INCH, FigureStyle
 from morpho.present.verdicts import DESCRIBED, is_judged, name_verdict, say_needs
 
 Row = dict[Hashable, Any]
@@ -36,8 +36,6 @@ GREY = "#777777"
 LINE_MM, GAP_MM, HEAD_MM = 3.6, 1.8, 8.0
 DISC_MM, DISC_X_MM, WORD_X_MM, CLAIM_X_MM, ID_X_MM = 1.9, 12.5, 16.0, 47.0, 1.0
 MARGIN_MM = 2.5
-POINTS_PER_INCH = 72
-UNITS_PER_POINT = 64  # in which FreeType gives widths
 
 
 @dataclass(frozen=True)
@@ -96,36 +94,6 @@ def plot_claims(claims: pd.DataFrame, *, style: FigureStyle) -> Figure:
         for title, lines in parts:
             y_mm = _draw_part(axes, title, lines, y_mm, style)
     return figure
-
-
-def wrap_text(text: str, width_mm: float, size_pt: float) -> tuple[str, ...]:
-    """Break text into lines by the widths of its letters.
-
-    Parameters
-    ----------
-    text
-        Words, parted by spaces.
-    width_mm
-        Longest line; a word that is longer stands alone.
-    size_pt
-        Size of the font.
-
-    Returns
-    -------
-    At least one line.
-    """
-    font = get_font(findfont(FontProperties(family=FONT)))
-    font.set_size(size_pt, POINTS_PER_INCH)
-    lines = [""]
-    for word in text.split():
-        grown = f"{lines[-1]} {word}".strip()
-        font.set_text(grown)
-        width_pt = font.get_width_height()[0] / UNITS_PER_POINT
-        if lines[-1] and width_pt / POINTS_PER_INCH * MM_PER_INCH > width_mm:
-            lines.append(word)
-        else:
-            lines[-1] = grown
-    return tuple(lines)
 
 
 def _draw_part(axes: Axes, title: str, lines: Sequence[_Line], y_mm: float, style: FigureStyle) -> float:

@@ -1,12 +1,11 @@
 """Statistical figures: effect sizes, adjusted volumes by group, volume against severity.
 
-Takes tables of `morpho.infer.models`, gives matplotlib figures; `render_figure` turns a figure into bytes. Opens and
-writes no file. Captions: `morpho.present.captions`.
+Takes tables of `morpho.infer.models`, gives matplotlib figures; opens and writes no file. Captions:
+`morpho.present.captions`.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Hashable
@@ -20,58 +19,29 @@ from matplotlib.figure import Figure
 from morpho.errors import ConfigError
 from morpho.present.forest import draw_family, label_direction, name_published, symmetric_reach
 from morpho.present.panels import (
-    draw_group,
+    draw_both_groups,
     draw_partial_regression,
     finish_panel,
     keep_font,
     new_figure,
     new_panels,
+    plot_nothing,
     say_refused,
+    title_panel,
 )
-from morpho.present.style import FONT, FigureStyle, save_options
+from morpho.present.style import FigureStyle
 from morpho.present.wording import (
     MINUS,
     describe_adjustment,
-    format_interval,
     percent_of,
-    region_name,
     split_contrast,
 )
 
 Row = dict[Hashable, Any]
 
 LINE_MM = 4.3  # height of one line of the forest plot
-NOTHING_MM = 25.0  # height of a figure without content
 LABEL_LENGTH = 38  # letters of an axis label that fit beside one row of panels
 TITLE_LENGTH = 22  # letters per line above a panel
-SVG_SALT = "morpho"  # any fixed text: makes the identifiers inside SVG files the same in every run
-
-
-def render_figure(figure: Figure, file_format: str, *, dpi: float) -> bytes:
-    """Render a figure as the bytes of a file; equal figures give equal bytes.
-
-    Parameters
-    ----------
-    figure
-        Any figure of this package.
-    file_format
-        "svg", "png", "pdf" or "jpg".
-    dpi
-        Resolution of pixels, dots per inch.
-
-    Returns
-    -------
-    Content of the file. Letters in SVG files are outlines, so that they look the same on every machine.
-
-    Raises
-    ------
-    ConfigError
-        If the format is none of the four.
-    """
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": SVG_SALT, "svg.fonttype": "path", "font.family": [FONT]}):
-        figure.savefig(buffer, **save_options(file_format, dpi=dpi))
-    return buffer.getvalue()
 
 
 def plot_effects_forest(effects: pd.DataFrame, *, style: FigureStyle, confidence: float) -> Figure:
@@ -139,25 +109,16 @@ def plot_group_distributions(
     """
     rows = _select(effects, family=family)
     points = adjusted[adjusted["family"] == family]
-    comparison, reference = split_contrast(rows)
+    groups = split_contrast(rows)
     with rc_context(style.rc_params()):
         figure, panels = new_panels(len(rows), style)
-        for place, (axes, row) in enumerate(zip(panels, rows.to_dict("records"), strict=True)):
-            name = _wrap_name(row)
+        for axes, row in zip(panels, rows.to_dict("records"), strict=True):
+            title_panel(axes, row, ("g", "g"))
             if row["status"] != "fitted":
-                axes.set_title(name)
                 say_refused(axes, row["reason"], style)
                 continue
-            axes.set_title(f"{name}\ng = {format_interval(row['g'], row['g_ci_low'], row['g_ci_high'], 2)}")
             here = _of_region(points, row)
-            rng = np.random.default_rng([style.jitter_seed, place])
-            for position, group in enumerate((reference, comparison)):
-                volume_mm3 = here.loc[here["group"] == group, "adjusted_volume_mm3"].to_numpy(float)
-                draw_group(axes, volume_mm3, position, rng, style, confidence)
-            sizes = (row["n_reference"], row["n_comparison"])
-            labels = [f"{name}\nn = {int(n)}" for name, n in zip((reference, comparison), sizes, strict=True)]
-            axes.set_xticks([0, 1], labels)
-            axes.set_xlim(-0.5, 1.6)
+            draw_both_groups(axes, here, row, groups, style=style, confidence=confidence)
             finish_panel(axes, style, pixels=len(points) > style.vector_points)
         figure.supylabel(_label_volume(rows, math.ceil(len(rows) / style.panel_columns)), fontsize=style.font_size_pt)
     return figure
@@ -168,11 +129,6 @@ def _label_volume(rows: pd.DataFrame, n_panel_rows: int) -> str:
     phrase = describe_adjustment(rows.loc[rows["status"] == "fitted", "formula"])
     label = "adjusted volume (mm³)" if "; or " in phrase else f"volume adjusted for {phrase} (mm³)"
     return textwrap.fill(label, LABEL_LENGTH * n_panel_rows)
-
-
-def _wrap_name(row: Row) -> str:
-    """Name of a region, in lines that fit above a panel."""
-    return textwrap.fill(region_name(row["roi"], row["hemisphere"]), TITLE_LENGTH)
 
 
 def plot_severity_association(
@@ -221,28 +177,16 @@ def plot_severity_association(
     with rc_context(style.rc_params()):
         figure, panels = new_panels(len(rows), style)
         for axes, row in zip(panels, rows.to_dict("records"), strict=True):
-            name = _wrap_name(row)
+            title_panel(axes, row, ("r", "partial_r"))
             if row["status"] != "fitted":
-                axes.set_title(name)
                 say_refused(axes, row["reason"], style)
                 continue
-            numbers = format_interval(row["partial_r"], row["partial_r_ci_low"], row["partial_r_ci_high"], 2)
-            axes.set_title(f"{name}\nr = {numbers}\nn = {int(row['n'])}")
             slopes = (row["slope_mm3_per_point"], row["slope_ci_low_mm3"], row["slope_ci_high_mm3"])
             draw_partial_regression(axes, _of_region(points, row), slopes, style)
             finish_panel(axes, style, pixels=len(points) > style.vector_points)
         band = f"band: {percent_of(confidence)} confidence interval of the slope"
         figure.supxlabel(f"{scale}, residual (points); {band}", fontsize=style.font_size_pt)
         figure.supylabel("volume, residual (mm³)", fontsize=style.font_size_pt)
-    return figure
-
-
-def plot_nothing(reason: str, style: FigureStyle) -> Figure:
-    """Make a figure of one column that says why there is nothing to show."""
-    with rc_context(style.rc_params()):
-        figure = new_figure(style.single_column_mm, NOTHING_MM)
-        text = textwrap.fill(reason, LABEL_LENGTH)
-        figure.text(0.5, 0.5, text, ha="center", va="center", style="italic", color="#555555")
     return figure
 
 

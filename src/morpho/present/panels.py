@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy import stats
 
 from morpho.present.style import FONT, MM_PER_INCH, FigureStyle
-from morpho.present.wording import format_number, text_or
+from morpho.present.wording import TIE, format_interval, format_number, region_name, text_or
 
 PANEL_HEIGHT_MM = 52.0
+NOTHING_MM = 25.0  # height of a figure without content
+NOTHING_LENGTH = 38  # letters per line in it
+TITLE_LENGTH = 22  # letters per line above a panel
 REASON_WIDTH = 24  # letters per line of a reason inside a panel
 BOX_WIDTH = 0.44
+SLACK = 1.05  # panels may shrink so little to fit into one column
 MEAN_OFFSET = 0.36  # the mean stands to the right of its group's box
 SOFT_LINE = "#333333"
 
@@ -50,11 +56,12 @@ def new_panels(
 
     Returns
     -------
-    The figure and its panels.
+    The figure, as wide as one column of a journal or as its page, and its panels.
     """
     n_columns = min(style.panel_columns, n_panels)
     n_rows = math.ceil(n_panels / n_columns)
-    width_mm = max(style.double_column_mm * n_columns / style.panel_columns, style.single_column_mm)
+    fits_column = style.double_column_mm * n_columns / style.panel_columns <= SLACK * style.single_column_mm
+    width_mm = style.single_column_mm if fits_column else style.double_column_mm
     figure = new_figure(width_mm, n_rows * height_mm + 8)
     panels = list(figure.subplots(n_rows, n_columns, squeeze=False, **options).flat)
     for spare in panels[n_panels:]:
@@ -76,6 +83,32 @@ def finish_panel(axes: Axes, style: FigureStyle, *, pixels: bool) -> None:
     keep_font(axes, style)
 
 
+def title_panel(axes: Axes, row: Mapping[Hashable, Any], estimate: tuple[str, str], *, name: str = "") -> None:
+    """Write the name of a region above a panel, and its estimate with the interval below it, if there is one.
+
+    Parameters
+    ----------
+    axes
+        Panel of the region.
+    row
+        Row of an effect table.
+    estimate
+        Letter of the effect size, and its column; the limits are in the columns that end in _ci_low and _ci_high.
+    name
+        What to write in place of the region's name.
+    """
+    lines = [textwrap.fill(name or region_name(str(row["roi"]), str(row["hemisphere"])), TITLE_LENGTH)]
+    if row["status"] == "fitted":
+        letter, column = estimate
+        value, interval = format_interval(row[column], row[f"{column}_ci_low"], row[f"{column}_ci_high"], 2).split(
+            TIE, 1
+        )
+        count = f"n = {int(row['n'])}, " if "n" in row else ""
+        # Two lines, because a title that is wider than its panel would be cut at the edge of the figure.
+        lines += [f"{count}{letter} = {value}", interval]
+    axes.set_title("\n".join(lines))
+
+
 def say_refused(axes: Axes, reason: Any, style: FigureStyle) -> None:
     """Write into an otherwise empty panel why nothing was estimated."""
     words = textwrap.wrap(text_or(reason, "no reason given"), REASON_WIDTH, max_lines=7, placeholder=" ...")
@@ -85,6 +118,44 @@ def say_refused(axes: Axes, reason: Any, style: FigureStyle) -> None:
     )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def draw_both_groups(
+    axes: Axes,
+    points: pd.DataFrame,
+    row: Mapping[Hashable, Any],
+    groups: tuple[str, str],
+    *,
+    style: FigureStyle,
+    confidence: float,
+) -> None:
+    """Draw the adjusted volumes of both groups into one panel.
+
+    Parameters
+    ----------
+    axes
+        Panel of the region.
+    points
+        Columns group and adjusted_volume_mm3, one row per person.
+    row
+        Row of the region in the group comparison: its numbers of people.
+    groups
+        Names of the comparison and the reference group.
+    style
+        Look of the figure. Its seed and the region decide how people are spread sideways.
+    confidence
+        Coverage of the interval of each mean, between 0 and 1.
+    """
+    comparison, reference = groups
+    place = f"{row['roi']} {row['hemisphere']}".encode()
+    rng = np.random.default_rng([style.jitter_seed, *place])
+    for position, group in enumerate((reference, comparison)):
+        volume_mm3 = points.loc[points["group"] == group, "adjusted_volume_mm3"].to_numpy(float)
+        draw_group(axes, volume_mm3, position, rng, style, confidence)
+    sizes = (row["n_reference"], row["n_comparison"])
+    labels = [f"{name}\nn = {int(n)}" for name, n in zip((reference, comparison), sizes, strict=True)]
+    axes.set_xticks([0, 1], labels)
+    axes.set_xlim(-0.5, 1.6)
 
 
 def draw_group(
@@ -157,3 +228,12 @@ def draw_partial_regression(
     axes.fill_between(x, x * slopes[1], x * slopes[2], color="#000000", alpha=0.13, linewidth=0, zorder=1)
     axes.plot(x, x * slopes[0], color="#000000", linewidth=1.2, zorder=3)
     axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def plot_nothing(reason: str, style: FigureStyle) -> Figure:
+    """Make a figure of one column that says why there is nothing to show."""
+    with rc_context(style.rc_params()):
+        figure = new_figure(style.single_column_mm, NOTHING_MM)
+        text = textwrap.fill(reason, NOTHING_LENGTH)
+        figure.text(0.5, 0.5, text, ha="center", va="center", style="italic", color="#555555")
+    return figure

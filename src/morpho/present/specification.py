@@ -14,8 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from morpho.present.figures import plot_nothing
-from morpho.present.panels import keep_font, new_panels
+from morpho.present.panels import keep_font, new_panels, plot_nothing
 from morpho.present.style import FigureStyle
 from morpho.present.wording import effect_name, percent_of, region_name, text_or
 
@@ -61,14 +60,8 @@ def plot_specification(
         )
         for axes, (roi, hemisphere) in zip(panels, places, strict=True):
             here = rows[(rows["roi"] == roi) & (rows["hemisphere"] == hemisphere)]
-            _draw_variants(axes, here, list(lines))
+            draw_variants(axes, here, lines, style)
             axes.set_title(region_name(roi, hemisphere))
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-            axes.tick_params(axis="x", labelbottom=True)
-            axes.tick_params(axis="y", length=0)
-            keep_font(axes, style)
-        panels[0].set_yticks(range(len(lines)), list(lines.values()))
-        panels[0].set_ylim(len(lines) - 0.4, -0.6)
         name = next((text_or(size) for size in rows["effect_size"] if text_or(size)), "g")
         figure.supxlabel(
             f"{effect_name(name)} with {percent_of(confidence)} confidence interval", fontsize=style.font_size_pt
@@ -96,22 +89,44 @@ def list_variants(sensitivity: pd.DataFrame, labels: Mapping[str, str]) -> dict[
     return {key: f"without site {key[1]}" if key[0] == LEFT_OUT else key[0].replace("_", " ") for key in ordered}
 
 
-def _draw_variants(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]]) -> None:
-    """Draw the variants of one region."""
+def draw_variants(axes: Axes, rows: pd.DataFrame, lines: Mapping[tuple[str, str], str], style: FigureStyle) -> None:
+    """Draw the variants of one region from top to bottom; the first one named "main" stands out.
+
+    Parameters
+    ----------
+    axes
+        Panel of the region.
+    rows
+        Its rows of the table of variants.
+    lines
+        From `list_variants`.
+    style
+        Look of the figure.
+    """
     axes.axvline(0, color="#444444", linewidth=0.8, zorder=1)
     axes.grid(axis="y", color="#EEEEEE", linewidth=0.5)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     for row in rows.to_dict("records"):
-        y = lines.index((str(row["variant"]), text_or(row["left_out"])))
-        is_main = row["variant"] == MAIN
-        if row["status"] != "fitted":
-            axes.plot(0.03, y, "x", color=VARIANT_COLOUR, markersize=3.5, transform=axes.get_yaxis_transform())
-            continue
-        if is_main:
-            axes.axvspan(row["ci_low"], row["ci_high"], color=MAIN_BAND, linewidth=0, zorder=0)
-        below, above = row["estimate"] - row["ci_low"], row["ci_high"] - row["estimate"]
-        look: dict[str, Any] = {"color": "#000000", "marker": "D", "markersize": 4.0, "linewidth": 1.3}
-        if not is_main:
-            look = {"color": VARIANT_COLOUR, "marker": "o", "markersize": 2.6, "linewidth": 0.9}
-        axes.errorbar(row["estimate"], y, xerr=[[below], [above]], linestyle="none", zorder=2, **look)
+        _draw_variant(axes, row, list(lines).index((str(row["variant"]), text_or(row["left_out"]))))
+    axes.set_yticks(range(len(lines)), list(lines.values()))
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(axis="x", labelbottom=True)
+    axes.tick_params(axis="y", length=0)
+    keep_font(axes, style)
+
+
+def _draw_variant(axes: Axes, row: Row, y: int) -> None:
+    """Draw one variant, or a cross if it could not be estimated."""
+    is_main = row["variant"] == MAIN
+    if row["status"] != "fitted":
+        axes.plot(0.03, y, "x", color=VARIANT_COLOUR, markersize=3.5, transform=axes.get_yaxis_transform())
+        return
+    if is_main:
+        axes.axvspan(row["ci_low"], row["ci_high"], color=MAIN_BAND, linewidth=0, zorder=0)
+    below, above = row["estimate"] - row["ci_low"], row["ci_high"] - row["estimate"]
+    look: dict[str, Any] = {"color": "#000000", "marker": "D", "markersize": 4.0, "linewidth": 1.3}
+    if not is_main:
+        look = {"color": VARIANT_COLOUR, "marker": "o", "markersize": 2.6, "linewidth": 0.9}
+    axes.errorbar(row["estimate"], y, xerr=[[below], [above]], linestyle="none", zorder=2, **look)

@@ -131,24 +131,23 @@ def save_options(file_format: str, *, dpi: float) -> dict[str, Any]:
     Parameters
     ----------
     file_format
-        "svg", "png", "pdf" or "jpg".
+        "svg", "png" or "pdf".
     dpi
         Resolution of pixels, dots per inch.
 
     Returns
     -------
-    format, dpi and metadata without a date; quality settings for "jpg".
+    format, dpi and metadata without a date.
 
     Raises
     ------
     ConfigError
-        If the format is none of the four.
+        If the format is none of the three.
     """
     options: dict[str, dict[str, Any]] = {
         "svg": {"metadata": {"Date": None}},
         "png": {"metadata": {"Software": None}},
         "pdf": {"metadata": {"CreationDate": None}},
-        "jpg": {"pil_kwargs": {"quality": 82, "optimize": True}},
     }
     if file_format not in options:
         message = f"Figures cannot be saved as '{file_format}' (config figures.formats). Use {', '.join(options)}."

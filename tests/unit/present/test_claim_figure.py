@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from morpho.present.captions import caption_claims
-from morpho.present.claim_figure import SIGNS, plot_claims, wrap_text
-from morpho.present.figures import render_figure
+from morpho.present.claim_figure import SIGNS, plot_claims
+from morpho.present.lettering import wrap_text
+from morpho.present.rendering import render_figure
 from morpho.present.style import FigureStyle
 from morpho.present.verdicts import group_verdicts, say_needs
 

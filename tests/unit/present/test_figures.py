@@ -25,8 +25,8 @@ from morpho.present.figures import (
     plot_effects_forest,
     plot_group_distributions,
     plot_severity_association,
-    render_figure,
 )
+from morpho.present.rendering import render_figure
 from morpho.present.style import FigureStyle, read_style, save_options
 from morpho.present.wording import describe_adjustment, format_interval, format_p, join_words, name_adjustments
 
@@ -189,10 +189,8 @@ def test_partial_regression_has_line_band_and_people_of_the_table(
     rightmost = band[np.isclose(band[:, 0], x[-1])][:, 1]
     assert rightmost.min() == pytest.approx(x[-1] * row["slope_ci_low_mm3"])
     assert rightmost.max() == pytest.approx(x[-1] * row["slope_ci_high_mm3"])
-    assert f"r = {format_interval(row['partial_r'], row['partial_r_ci_low'], row['partial_r_ci_high'], 2)}" in (
-        axes.get_title()
-    )
-    assert "n = 33" in axes.get_title()
+    numbers = format_interval(row["partial_r"], row["partial_r_ci_low"], row["partial_r_ci_high"], 2)
+    assert f"n = 33, r = {numbers}".split() == axes.get_title().split()[1:]
     assert "not estimated" in texts(figure.axes[1])[0]
     assert figure.get_supxlabel().startswith("BDI, residual (points)")
 
@@ -226,7 +224,6 @@ def test_equal_figures_are_equal_bytes_without_date_or_pyplot(
     for file_format in ("svg", "png"):
         assert render_figure(forest, file_format, dpi=50) == render_figure(again, file_format, dpi=50)
     assert b"<dc:date>" not in render_figure(forest, "svg", dpi=50)
-    assert render_figure(forest, "jpg", dpi=50).startswith(b"\xff\xd8")
     assert plt.get_fignums() == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from morpho.present.captions import caption_specification
-from morpho.present.figures import render_figure
+from morpho.present.rendering import render_figure
 from morpho.present.specification import list_variants, plot_specification
 from morpho.present.style import FigureStyle
 
