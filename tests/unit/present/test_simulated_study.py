@@ -30,10 +30,10 @@ from morpho.present.figures import (
     plot_effects_forest,
     plot_group_distributions,
     plot_severity_association,
-    render_figure,
 )
 from morpho.present.methods import collect_claim_facts, collect_facts, write_methods
 from morpho.present.pictures import embed_pictures
+from morpho.present.rendering import render_figure
 from morpho.present.report import ReportContent, ReportTables, ReportWords, render_report
 from morpho.present.specification import plot_specification
 from morpho.present.style import FigureStyle
