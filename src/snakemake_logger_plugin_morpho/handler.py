@@ -38,7 +38,7 @@ CHATTER = (
     "Elapsed time:",
 )
 # What it says in the end about steps whose failure was shown.
-AFTERWORDS = ("Exiting because a job execution failed", "WorkflowError:\nAt least one job did not complete")
+REPEATED = ("Exiting because a job execution failed", "WorkflowError:\nAt least one job did not complete")
 # What it says when the user stops the run: by Ctrl-C, which ends the running steps, or by a signal, which does not.
 TERMINATING = "Terminating processes on user request"
 FINISHING = "Will exit after finishing currently running jobs"
@@ -148,7 +148,7 @@ class LogHandler(LogHandlerBase):
         if event is LogEvent.ERROR and explain_exit(message):
             self.exits.append(message)
             return
-        if not (message.startswith(AFTERWORDS) and (self.progress.failed or self.last_remark)):
+        if not (message.startswith(REPEATED) and (self.progress.failed or self.last_remark)):
             self._pass_on(record)
 
     def _show_remark(self, message: str) -> None:
