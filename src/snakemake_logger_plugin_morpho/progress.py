@@ -136,7 +136,7 @@ def format_time_left(left: TimeLeft | None) -> str:
     """Write the time left, no finer than it is known: ``about 9 min left``; "" for None or a limit below 10 s."""
     if left is None or (left.at_least and left.seconds < SHORTEST_SAID_S):
         return ""
-    steps = ((MINUTE_S, SHORTEST_SAID_S), (10 * MINUTE_S, MINUTE_S), (2 * HOUR_S, 5 * MINUTE_S), (DAY_S, 10 * MINUTE_S))
+    steps = ((MINUTE_S, SHORTEST_SAID_S), (20 * MINUTE_S, MINUTE_S), (2 * HOUR_S, 5 * MINUTE_S), (DAY_S, 10 * MINUTE_S))
     grain = next((grain for limit, grain in steps if left.seconds < limit), HOUR_S)
     grains = left.seconds // grain if left.at_least else round(left.seconds / grain)
     rounded = max(grains, 1) * grain
