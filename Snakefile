@@ -3,6 +3,7 @@
 snakemake --cores 2 --config bids_dir=DIR output_dir=DIR        measure, model, draw, report
 snakemake --cores 2 --configfile my.yaml                        the same, with a configuration of your own
 snakemake --cores 2 --configfile my.yaml figures                draw again from tables and images
+snakemake --cores 2 --configfile my.yaml report                 write the report again
 snakemake --cores 2 statistics --config volumes=TSV participants=TSV output_dir=DIR     no scans: a table of volumes
 """
 
@@ -23,11 +24,13 @@ include: "workflow/rules/quality.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/messages.smk"
 
 
 localrules:
     all,
     figures,
+    report,
     statistics,
 
 
@@ -44,6 +47,12 @@ rule statistics:
     """All tables of the statistics, from volumes that exist."""
     input:
         STATISTICS_FILES,
+
+
+rule report:
+    """The report alone, from tables and figures that exist; nothing is measured again."""
+    input:
+        rules.write_report.output,
 
 
 rule figures:

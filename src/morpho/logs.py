@@ -23,20 +23,19 @@ def log_to(path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter(LINE_FORMAT))
-    console = logging.StreamHandler()
-    console.setLevel(logging.ERROR)
-    console.setFormatter(logging.Formatter("%(message)s"))
     root = logging.getLogger()
     for previous in list(root.handlers):
         root.removeHandler(previous)
     root.setLevel(logging.INFO)
     root.addHandler(handler)
-    root.addHandler(console)
     logging.captureWarnings(capture=True)
     warnings.simplefilter("default")
     sys.excepthook = _log_uncaught
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write an uncaught error with its traceback to the log."""
+    """Write an uncaught error with its traceback to the log; the workflow's own logger shows the end of it."""
+    if issubclass(kind, KeyboardInterrupt):
+        logging.getLogger("morpho").warning("stopped by the user")
+        return
     logging.getLogger("morpho").error("stopped by an error: %s", error, exc_info=(kind, error, trace))

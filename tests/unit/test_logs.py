@@ -28,9 +28,9 @@ def test_detail_below_info_is_left_out(tmp_path: Path) -> None:
     assert (tmp_path / "a.log").read_text() == ""
 
 
-def test_errors_are_seen_in_the_terminal_too(tmp_path: Path) -> None:
+def test_errors_do_not_break_the_lines_of_progress(tmp_path: Path) -> None:
     done = run("logging.getLogger('morpho').error('no brain in sub-01')", tmp_path / "a.log")
-    assert done.stderr == "no brain in sub-01\n"
+    assert done.stderr == ""
     assert "ERROR morpho: no brain in sub-01" in (tmp_path / "a.log").read_text()
 
 
@@ -41,6 +41,13 @@ def test_uncaught_error_stops_the_script_and_leaves_its_traceback(tmp_path: Path
     assert "stopped by an error: impossible é" in text
     assert "Traceback (most recent call last)" in text
     assert "ValueError: impossible é" in text
+
+
+def test_being_stopped_by_the_user_is_no_error(tmp_path: Path) -> None:
+    done = run("raise KeyboardInterrupt", tmp_path / "a.log")
+    assert done.returncode != 0
+    assert (done.stderr, (tmp_path / "a.log").read_text().count("Traceback")) == ("", 0)
+    assert "WARNING morpho: stopped by the user" in (tmp_path / "a.log").read_text()
 
 
 def test_earlier_log_is_replaced(tmp_path: Path) -> None:
