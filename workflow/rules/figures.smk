@@ -3,11 +3,17 @@
 FORMATS = config["figures"]["formats"]
 SCALES = list(drop_removed(config)["participants"]["severity"])
 FAMILIES = list(drop_removed(config)["models"]["families"])
+FAMILY_REGIONS = dict.fromkeys(
+    roi for family in drop_removed(config)["models"]["families"].values() for roi in family["rois"]
+)
 EFFECT_FIGURES = ["effects_forest", "effects_on_brain"]
 SPECIFICATION_FIGURES = ["specification"]
 CLAIM_FIGURES = ["claims"]
+FLOW_FIGURES = ["flow"]
+QUALITY_FIGURES = ["quality_groups"]
 DISTRIBUTION_FIGURES = [f"distributions_{family}" for family in FAMILIES]
 SEVERITY_FIGURES = [f"severity_{scale}" for scale in SCALES]
+REGION_FIGURES = [f"region_{roi}" for roi in FAMILY_REGIONS]
 
 
 def figure_files(names):
@@ -15,8 +21,13 @@ def figure_files(names):
     return expand(group_file("figures/{name}.{format}"), name=names, format=FORMATS)
 
 
+def figure_tables(names):
+    """Paths of the tables beside figures."""
+    return expand(group_file("figures/{name}.tsv"), name=names)
+
+
 rule plot_overlay:
-    """Draw the regions and tissue borders over one scan."""
+    """Draw the regions and tissue borders over one scan: for the eye, for the report, and as a thumbnail."""
     input:
         t1w=rules.preprocess_t1w.output.t1w,
         brain_mask=rules.preprocess_t1w.output.brain_mask,
@@ -28,14 +39,17 @@ rule plot_overlay:
         style=project_file(config["figures"]["style"]),
     output:
         png=f"{OUT}/{{folder}}/figures/{{scan}}_desc-regions_T1w.png",
-        jpg=f"{OUT}/{{folder}}/figures/{{scan}}_desc-regions_T1w.jpg",
+        webp=f"{OUT}/{{folder}}/figures/{{scan}}_desc-regions_T1w.webp",
+        thumbnail=f"{OUT}/{{folder}}/figures/{{scan}}_desc-thumbnail_T1w.webp",
     log:
         log_file("plot_overlay"),
     benchmark:
         benchmark_file("plot_overlay")
     params:
-        dpi=config["figures"]["dpi"],
-        code=source_digest("morpho.present.brainmaps", "morpho.present.figures"),
+        dpi=config["figures"]["overlay_dpi"],
+        webp={"width_px": 1000, "largest_bytes": 70_000},  # 500 scans stay under 40 MB
+        thumbnail={"width_px": 320, "largest_bytes": 7_000},
+        code=source_digest("morpho.present.overlay", "morpho.present.rendering", "morpho.present.slices"),
     script:
         "../scripts/plot_overlay.py"
 
@@ -50,7 +64,7 @@ rule plot_effects:
         style=project_file(config["figures"]["style"]),
     output:
         figures=figure_files(EFFECT_FIGURES),
-        data=expand(group_file("figures/{name}.tsv"), name=EFFECT_FIGURES),
+        data=figure_tables(EFFECT_FIGURES),
         captions=group_file("figures/effects_captions.json"),
     log:
         log_file("plot_effects", "cohort"),
@@ -61,6 +75,7 @@ rule plot_effects:
             "morpho.present.brainmaps",
             "morpho.present.figures",
             "morpho.present.captions",
+            "morpho.present.rendering",
             "morpho.infer.dictionaries",
             "morpho.infer.sharing.references",
         ),
@@ -72,10 +87,11 @@ rule plot_specification:
     """Draw the group differences of the first family in every variant of the analysis."""
     input:
         sensitivity=rules.compare_groups.output.sensitivity,
+        effects=rules.compare_groups.output.effects,
         style=project_file(config["figures"]["style"]),
     output:
         figures=figure_files(SPECIFICATION_FIGURES),
-        data=expand(group_file("figures/{name}.tsv"), name=SPECIFICATION_FIGURES),
+        data=figure_tables(SPECIFICATION_FIGURES),
         captions=group_file("figures/specification_captions.json"),
     log:
         log_file("plot_specification", "cohort"),
@@ -83,7 +99,12 @@ rule plot_specification:
         dpi=config["figures"]["dpi"],
         family=FAMILIES[0],
         confidence=config["models"]["confidence"],
-        code=source_digest("morpho.present.specification", "morpho.present.captions", "morpho.infer.dictionaries"),
+        code=source_digest(
+            "morpho.present.specification",
+            "morpho.present.captions",
+            "morpho.present.rendering",
+            "morpho.infer.dictionaries",
+        ),
     script:
         "../scripts/plot_specification.py"
 
@@ -95,13 +116,19 @@ rule plot_claims:
         style=project_file(config["figures"]["style"]),
     output:
         figures=figure_files(CLAIM_FIGURES),
-        data=expand(group_file("figures/{name}.tsv"), name=CLAIM_FIGURES),
+        data=figure_tables(CLAIM_FIGURES),
         captions=group_file("figures/claims_captions.json"),
     log:
         log_file("plot_claims", "cohort"),
     params:
         dpi=config["figures"]["dpi"],
-        code=source_digest("morpho.present.claim_figure", "morpho.present.captions", "morpho.infer.claims.dictionaries"),
+        code=source_digest(
+            "morpho.present.claim_figure",
+            "morpho.present.captions",
+            "morpho.present.rendering",
+            "morpho.infer.claims.dictionaries",
+            "morpho.infer.claims.verdicts",
+        ),
     script:
         "../scripts/plot_claims.py"
 
@@ -114,7 +141,7 @@ rule plot_distributions:
         style=project_file(config["figures"]["style"]),
     output:
         figures=figure_files(DISTRIBUTION_FIGURES),
-        data=expand(group_file("figures/{name}.tsv"), name=DISTRIBUTION_FIGURES),
+        data=figure_tables(DISTRIBUTION_FIGURES),
         captions=group_file("figures/distributions_captions.json"),
     log:
         log_file("plot_distributions", "cohort"),
@@ -122,7 +149,12 @@ rule plot_distributions:
         dpi=config["figures"]["dpi"],
         families=FAMILIES,
         confidence=config["models"]["confidence"],
-        code=source_digest("morpho.present.figures", "morpho.present.captions", "morpho.infer.dictionaries"),
+        code=source_digest(
+            "morpho.present.figures",
+            "morpho.present.captions",
+            "morpho.present.rendering",
+            "morpho.infer.dictionaries",
+        ),
     script:
         "../scripts/plot_distributions.py"
 
@@ -135,7 +167,7 @@ rule plot_severity:
         style=project_file(config["figures"]["style"]),
     output:
         figures=figure_files(SEVERITY_FIGURES),
-        data=expand(group_file("figures/{name}.tsv"), name=SEVERITY_FIGURES),
+        data=figure_tables(SEVERITY_FIGURES),
         captions=group_file("figures/severity_captions.json"),
     log:
         log_file("plot_severity", "cohort"),
@@ -144,6 +176,106 @@ rule plot_severity:
         scales=SCALES,
         family=FAMILIES[0],
         confidence=config["models"]["confidence"],
-        code=source_digest("morpho.present.figures", "morpho.present.captions", "morpho.infer.dictionaries"),
+        code=source_digest(
+            "morpho.present.figures",
+            "morpho.present.captions",
+            "morpho.present.rendering",
+            "morpho.infer.dictionaries",
+        ),
     script:
         "../scripts/plot_severity.py"
+
+
+rule plot_regions:
+    """Draw everything about each region: by group, with severity, in every variant of the analysis."""
+    input:
+        effects=rules.compare_groups.output.effects,
+        adjusted=rules.compare_groups.output.adjusted,
+        sensitivity=rules.compare_groups.output.sensitivity,
+        associations=rules.associate_severity.output.associations,
+        residuals=rules.associate_severity.output.residuals,
+        style=project_file(config["figures"]["style"]),
+    output:
+        figures=figure_files(REGION_FIGURES),
+        data=figure_tables(REGION_FIGURES),
+        captions=group_file("figures/region_captions.json"),
+    log:
+        log_file("plot_regions", "cohort"),
+    params:
+        dpi=config["figures"]["dpi"],
+        formats=FORMATS,
+        rois=list(FAMILY_REGIONS),
+        confidence=config["models"]["confidence"],
+        code=source_digest(
+            "morpho.present.region_figure",
+            "morpho.present.cohort_captions",
+            "morpho.present.rendering",
+            "morpho.infer.dictionaries",
+        ),
+    script:
+        "../scripts/plot_regions.py"
+
+
+rule plot_flow:
+    """Draw the way from the scans found to the people analysed, and who was lost."""
+    input:
+        flow=rules.decide_scans.output.flow,
+        scans=rules.list_scans.output.scans,
+        exclusions=[rules.decide_scans.output.exclusions, rules.compare_groups.output.exclusions],
+        effects=rules.compare_groups.output.effects,
+        metrics=[] if TABLES else [rules.assess_quality.output.metrics],
+        style=project_file(config["figures"]["style"]),
+    output:
+        figures=figure_files(FLOW_FIGURES),
+        data=figure_tables(FLOW_FIGURES),
+        captions=group_file("figures/flow_captions.json"),
+    log:
+        log_file("plot_flow", "cohort"),
+    params:
+        dpi=config["figures"]["dpi"],
+        code=source_digest(
+            "morpho.present.flow_figure",
+            "morpho.present.cohort_captions",
+            "morpho.present.rendering",
+            "morpho.scans",
+        ),
+    script:
+        "../scripts/plot_flow.py"
+
+
+rule plot_quality:
+    """Draw the difference between the groups in every metric of quality."""
+    input:
+        comparison=rules.compare_quality.output.comparison,
+        style=project_file(config["figures"]["style"]),
+    output:
+        figures=figure_files(QUALITY_FIGURES),
+        data=figure_tables(QUALITY_FIGURES),
+        captions=group_file("figures/quality_captions.json"),
+    log:
+        log_file("plot_quality", "cohort"),
+    params:
+        dpi=config["figures"]["dpi"],
+        groups=[config["models"]["comparison_group"], config["models"]["reference_group"]],
+        confidence=config["models"]["confidence"],
+        code=source_digest(
+            "morpho.present.quality_figure",
+            "morpho.present.cohort_captions",
+            "morpho.present.rendering",
+            "morpho.infer.quality.dictionaries",
+        ),
+    script:
+        "../scripts/plot_quality.py"
+
+
+# Rules whose figures are of the whole cohort; volumes from a table have no scans whose quality could be compared.
+COHORT_FIGURES = [
+    rules.plot_flow,
+    rules.plot_claims,
+    rules.plot_effects,
+    rules.plot_specification,
+    rules.plot_distributions,
+    rules.plot_severity,
+    *([] if TABLES else [rules.plot_quality]),
+    rules.plot_regions,
+]

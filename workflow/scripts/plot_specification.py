@@ -16,11 +16,11 @@ from morpho.tables import read_table, write_json, write_table
 log_to(snakemake.log[0])
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
-sensitivity = read_table(given.sensitivity)
+sensitivity, effects = read_table(given.sensitivity), read_table(given.effects)
 what = {"family": params.family, "labels": VARIANTS, "confidence": params.confidence}
 figure = plot_specification(sensitivity, style=style, **what)
 for path in map(Path, snakemake.output.figures):
     path.write_bytes(render_figure(figure, path.suffix[1:], dpi=params.dpi))
 for path in map(Path, snakemake.output.data):
     write_table(sensitivity[sensitivity["family"] == params.family], path, SENSITIVITY)
-    write_json({path.stem: caption_specification(sensitivity, **what)}, snakemake.output.captions)
+    write_json({path.stem: caption_specification(sensitivity, effects, **what)}, snakemake.output.captions)

@@ -44,10 +44,10 @@ def caption_effects_forest(effects: pd.DataFrame, *, confidence: float) -> str:
         f"Difference in volume between groups ({comparison} minus {reference}) as Hedges' g, in residual standard "
         f"deviations. Marks are estimates, bars their {percent_of(confidence)} confidence intervals, not corrected "
         "for the number of regions; regions are in the order of the table.",
-        _describe_groups(fitted, comparison, reference),
-        f"Ordinary least squares, adjusted for {describe_adjustment(fitted['formula'])}." if len(fitted) else "",
+        describe_groups(fitted, comparison, reference),
+        f"Model: {describe_model(fitted)}" if len(fitted) else "",
         _describe_published(fitted),
-        _describe_refused(effects),
+        describe_refused(effects),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -69,7 +69,7 @@ def _describe_published(fitted: pd.DataFrame) -> str:
 
 
 def caption_specification(
-    sensitivity: pd.DataFrame, *, family: str, labels: Mapping[str, str], confidence: float
+    sensitivity: pd.DataFrame, effects: pd.DataFrame, *, family: str, labels: Mapping[str, str], confidence: float
 ) -> str:
     """Write the caption of `plot_specification`; empty text if no region of the family was analysed.
 
@@ -77,6 +77,8 @@ def caption_specification(
     ----------
     sensitivity
         The table that is plotted.
+    effects
+        Group comparison of the same models: its people and adjustment are those of the main analysis.
     family
         The family that is plotted.
     labels
@@ -94,6 +96,7 @@ def caption_specification(
     present = set(rows["variant"])
     words = [f"{name.replace('_', ' ')}: {text}" for name, text in labels.items() if name in present]
     refused = rows[(rows["status"] != "fitted") & (rows["variant"] != "main")]
+    fitted = effects[(effects["family"] == family) & (effects["status"] == "fitted")]
     sentences = [
         f"Effect of group on the {family} regions in every variant of the analysis, with {percent_of(confidence)} "
         "confidence intervals. Black: the main analysis; the grey band carries its interval through the others. A line "
@@ -101,8 +104,11 @@ def caption_specification(
         f"{f' ({len(refused)})' if len(refused) else ''}. All variants are of the same study: their agreement is no "
         "replication.",
         f"{'; '.join(words)}.",
+        f"Main analysis: {describe_model(fitted)} {describe_groups(fitted, *split_contrast(effects))}"
+        if len(fitted)
+        else "",
     ]
-    return " ".join(sentences)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def caption_claims(claims: pd.DataFrame, *, meanings: Mapping[str, str]) -> str:
@@ -130,7 +136,8 @@ def caption_claims(claims: pd.DataFrame, *, meanings: Mapping[str, str]) -> str:
         text += (
             f" {'; '.join(shown)}. Intervals hold for all deciding regions of a claim together, not over all claims."
         )
-    return f"{text} Grey: claims not tested, and what they need."
+    tests = " People and model of every test are in claim_tests.tsv." if n_judged else ""
+    return f"{text}{tests} Grey: claims not tested, and what they need."
 
 
 def caption_group_distributions(effects: pd.DataFrame, *, family: str, confidence: float) -> str:
@@ -157,8 +164,8 @@ def caption_group_distributions(effects: pd.DataFrame, *, family: str, confidenc
         "to these covariates beyond their mean is taken off. Each point is one person, spread sideways at random; "
         "boxes show the median and quartiles, whiskers the range within 1.5 interquartile ranges; diamonds with bars "
         f"the mean and its {percent_of(confidence)} confidence interval within the group. Axes do not start at zero.",
-        _describe_groups(fitted, comparison, reference),
-        _describe_refused(chosen),
+        describe_groups(fitted, comparison, reference),
+        describe_refused(chosen),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -188,7 +195,7 @@ def caption_severity_association(associations: pd.DataFrame, *, family: str, sca
         f"(partial regression), {family} regions, n = {format_counts(fitted['n'])}. Each point is one person. The line "
         f"has the slope of the model, the band its {percent_of(confidence)} confidence interval; r is the partial "
         "correlation with its interval, not corrected for the number of regions.",
-        _describe_refused(chosen),
+        describe_refused(chosen),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -212,8 +219,9 @@ def caption_effects_on_brain(effects: pd.DataFrame) -> str:
         f"Hedges' g ({comparison} minus {reference}) of each region, painted into its place in the template, left side "
         "on the left. The colour is the estimate alone and says nothing about its uncertainty (see the forest plot). "
         "Uncoloured brain was not estimated. Where regions share voxels, the first one of the table is shown.",
-        _describe_groups(fitted, comparison, reference),
-        _describe_refused(sided),
+        f"Model: {describe_model(fitted)}" if len(fitted) else "",
+        describe_groups(fitted, comparison, reference),
+        describe_refused(sided),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -233,7 +241,9 @@ def caption_overlay(regions: list[str], *, scan: str) -> str:
     A few sentences.
     """
     return (
-        f"{scan}: bias-corrected scan in its own space, left side on the left, with the outlines of "
+        f"{scan}: bias-corrected scan in its own space. Sagittal slices from left to right (front on the right), "
+        "coronal ones from front to back, axial ones upwards (both with the left side on the left), all of one scale, "
+        "with the outlines of "
         f"{join_words([roi_name(region) for region in regions])}, of the brain mask, and of the grey matter towards "
         "white matter and outside (where a tissue reaches one half)."
     )
@@ -244,7 +254,12 @@ def caption_overlays(regions: Sequence[str], scans: Iterable[str]) -> dict[str, 
     return {scan: caption_overlay(list(regions), scan=scan) for scan in scans}
 
 
-def _describe_groups(fitted: pd.DataFrame, comparison: str, reference: str) -> str:
+def describe_model(fitted: pd.DataFrame) -> str:
+    """Say which model gave the rows of an effect table, in one sentence."""
+    return f"ordinary least squares, adjusted for {describe_adjustment(fitted['formula'])}."
+
+
+def describe_groups(fitted: pd.DataFrame, comparison: str, reference: str) -> str:
     """Say how many people of both groups were analysed."""
     if fitted.empty:
         return "No model could be estimated."
@@ -257,7 +272,7 @@ def _roles(comparison: str, reference: str) -> list[tuple[str, str]]:
     return [("reference", reference), ("comparison", comparison)]
 
 
-def _describe_refused(table: pd.DataFrame) -> str:
+def describe_refused(table: pd.DataFrame) -> str:
     """Say how many regions were not estimated, and why."""
     refused = table[table["status"] == "refused"]
     if refused.empty:

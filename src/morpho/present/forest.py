@@ -47,15 +47,15 @@ REASON_LENGTH = 100  # letters of a reason that fit into a line of the forest pl
 DIRECTION_DROP_PT = 20  # from the axis down to the words that say which side is which
 
 
-def label_direction(axes: Axes, comparison: str) -> None:
+def label_direction(axes: Axes, comparison: str, *, words: tuple[str, str] = ("smaller", "larger")) -> None:
     """Say below the axis what its left and its right half mean; zero is in the middle."""
     sides = (
-        (0.48, "right", f"\N{LEFTWARDS ARROW} smaller in {comparison}"),
-        (0.52, "left", f"larger in {comparison} \N{RIGHTWARDS ARROW}"),
+        (0.48, "right", f"\N{LEFTWARDS ARROW} {words[0]} in {comparison}"),
+        (0.52, "left", f"{words[1]} in {comparison} \N{RIGHTWARDS ARROW}"),
     )
-    for x, align, words in sides:
+    for x, align, text in sides:
         axes.annotate(
-            words, (x, 0), (0, -DIRECTION_DROP_PT), xycoords="axes fraction", textcoords="offset points", ha=align,
+            text, (x, 0), (0, -DIRECTION_DROP_PT), xycoords="axes fraction", textcoords="offset points", ha=align,
             va="top",
         )  # fmt: skip
 
@@ -136,6 +136,11 @@ def _draw_effect(axes: Axes, row: Row, y: float, style: FigureStyle) -> None:
         return
     below, above = row["g"] - row["g_ci_low"], row["g_ci_high"] - row["g"]
     axes.errorbar(row["g"], y, xerr=[[below], [above]], zorder=2, **_marker(row["hemisphere"], style))
+    write_numbers(axes, row, y, style)
+
+
+def write_numbers(axes: Axes, row: Row, y: float, style: FigureStyle) -> None:
+    """Write Hedges' g with its interval to the right of a row of a forest plot."""
     numbers = format_interval(row["g"], row["g_ci_low"], row["g_ci_high"], 2)
     axes.text(
         1.01, y, numbers, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=style.font_size_pt - 1

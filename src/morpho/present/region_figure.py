@@ -26,6 +26,7 @@ from morpho.present.panels import (
 from morpho.present.specification import draw_variants, list_variants
 from morpho.present.style import FigureStyle
 from morpho.present.wording import effect_name, percent_of, region_name, split_contrast, text_or
+from morpho.tables import describe_column
 
 Row = dict[Hashable, Any]
 
@@ -33,6 +34,12 @@ SIDES = ("L", "R", "mean", "whole")
 LEAST_COLUMNS = 3  # panels are no wider than a third of the page
 MAIN_SIDES = ("mean", "whole", "L", "R")  # the first one there is stands for the region where one must do
 KEYS = ["roi", "hemisphere"]
+PART = {
+    "part": describe_column(
+        "Part of the figure",
+        levels={"volume_by_group": "a", "severity": "b, of every side", "variants": "c"},
+    )
+}
 GROUPS_MM, SCALES_MM, LINE_MM, FRAME_MM, EMPTY_MM = 54.0, 56.0, 3.6, 15.0, 20.0
 
 
@@ -88,7 +95,7 @@ def plot_region(
     """
     here = tables.of_region(roi)
     lines = list_variants(here.sensitivity, labels)
-    scales = _choose_side(here.associations)
+    scales = choose_side(here.associations)
     n_rows = math.ceil(len(scales) / style.panel_columns)
     has_variants = (here.sensitivity["status"] == "fitted").any()
     heights = [GROUPS_MM, SCALES_MM * n_rows or EMPTY_MM, len(lines) * LINE_MM + FRAME_MM if has_variants else EMPTY_MM]
@@ -121,8 +128,18 @@ def _plot_groups(part: SubFigure, here: RegionTables, style: FigureStyle, confid
     panels[0].set_ylabel("adjusted volume (mm³)")
 
 
-def _choose_side(associations: pd.DataFrame) -> list[Row]:
-    """Rows of the side that stands for the region, one per scale."""
+def choose_side(associations: pd.DataFrame) -> list[Row]:
+    """Choose the side that stands for a region: the mean or whole if there is one, else the left.
+
+    Parameters
+    ----------
+    associations
+        Severity associations of one region.
+
+    Returns
+    -------
+    Rows of that side, one per scale; none if there is no scale.
+    """
     for side in MAIN_SIDES:
         rows = associations[associations["hemisphere"] == side]
         if len(rows):

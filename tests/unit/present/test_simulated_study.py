@@ -156,7 +156,7 @@ def present(
     }
     captions = dict.fromkeys(figures, "A caption.") | {
         "claims": caption_claims(tables["claims"], meanings=MEANINGS),
-        "specification": caption_specification(tables["sensitivity"], labels=VARIANTS, **what),
+        "specification": caption_specification(tables["sensitivity"], tables["effects"], labels=VARIANTS, **what),
         f"severity_{SCALE}": caption_severity_association(tables["associations"], **scale),
     }
     pictures = embed_pictures(

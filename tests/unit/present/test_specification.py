@@ -57,22 +57,25 @@ def test_main_is_marked_and_refused_or_absent_variants_are_told_apart(figure: Fi
 
 
 def test_caption_names_only_the_variants_that_are_shown(study: ModuleType, sensitivity: pd.DataFrame) -> None:
-    caption = caption_specification(sensitivity, family="primary", labels=study.VARIANTS, confidence=0.9)
+    effects = study.make_effects()
+    caption = caption_specification(sensitivity, effects, family="primary", labels=study.VARIANTS, confidence=0.9)
     assert "no head size: without head size" in caption
     assert "90\N{NO-BREAK SPACE}% confidence" in caption
     assert "could not be estimated (1)" in caption
     assert "antidepressant" not in caption
+    assert "adjusted for age, sex, affine head size and site" in caption
+    assert "26 control and 33 patient" in caption
 
 
 def test_a_family_without_variants_is_a_figure_that_says_so(
-    study: ModuleType, sensitivity: pd.DataFrame, style: FigureStyle
+    study: ModuleType, sensitivity: pd.DataFrame, effects: pd.DataFrame, style: FigureStyle
 ) -> None:
     what = {"family": "primary", "labels": study.VARIANTS, "confidence": 0.95}
     figure = plot_specification(sensitivity.iloc[:0], style=style, **what)
     assert "family primary" in figure.texts[0].get_text().replace("\n", " ")
-    assert caption_specification(sensitivity.iloc[:0], **what) == ""
+    assert caption_specification(sensitivity.iloc[:0], effects, **what) == ""
     refused = sensitivity.assign(status="refused", estimate=np.nan, ci_low=np.nan, ci_high=np.nan, effect_size=np.nan)
     figure = plot_specification(refused, style=style, **what)
     assert figure.axes == []
-    assert caption_specification(refused, **what) == ""
+    assert caption_specification(refused, effects, **what) == ""
     render_figure(figure, "png", dpi=50)
