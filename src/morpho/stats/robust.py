@@ -15,7 +15,7 @@ SMALLEST_SPREAD = 1e-3  # of the absolute median: spread below it is rounding, n
 BISQUARE = 4.685  # residuals beyond this many sigma have no weight; 95 % efficient if they are normal
 STEPS = 50
 CONVERGED = 1e-10
-TINY = 1e-12  # scale over the spread of the values: the regressors reproduce them
+TINY = 1e-12  # scale over the largest value: the regressors reproduce the values
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,7 @@ def expect_left_out(X: npt.ArrayLike, Y: npt.ArrayLike, prior: npt.ArrayLike) ->
         coefficients = _solve(rows, outcomes, weights / np.maximum(size, floor))[0]
     size = np.sort(np.abs(outcomes - rows @ coefficients), axis=0)
     scale = SIGMA_PER_MAD * np.median(size[rows.shape[1] :], axis=0)
-    spread = np.abs(outcomes - np.median(outcomes, axis=0)).max(axis=0)
-    usable = scale > TINY * spread
+    usable = scale > TINY * np.abs(outcomes).max(axis=0)
     steps = np.where(usable, scale, 1.0)
     for _ in range(STEPS):
         before = coefficients

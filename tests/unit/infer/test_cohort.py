@@ -219,24 +219,28 @@ def test_volumes_of_scans_that_are_not_chosen_are_not_gathered(study: Study) -> 
 
 
 def test_flow_counts_people_and_scans(study: Study) -> None:
-    cohort, _ = study.assemble()
-    flow = count_flow(study.scans, cohort, study.participants)
+    """A scan of somebody in a group is not kept; the person keeps the other session."""
+    cohort, exclusions = study.assemble()
+    kept = [scan for scan in cohort["scan"] if scan != "sub-02_ses-2"]
+    flow = count_flow(study.scans, cohort, exclusions, kept)
     assert list(flow.itertuples(index=False, name=None)) == [
         ("found", "", 4, 6),
         ("chosen", "", 4, 5),
         ("measured", "", 3, 4),
-        ("with_participants_row", "", 2, 3),
+        ("kept", "", 3, 3),
+        ("with_participants_row", "", 2, 2),
         ("group", "none", 1, 1),
-        ("group", "patient", 1, 2),
+        ("group", "patient", 1, 1),
     ]
-    without = count_flow(study.scans, cohort.drop(columns=["group", "age_years"]), None)
-    assert without["step"].tolist() == ["found", "chosen", "measured"]
+    nothing_known = cohort.drop(columns=["group", "age_years"])
+    without = count_flow(study.scans, nothing_known, exclusions[exclusions["stage"] != "cohort"], kept)
+    assert without["step"].tolist() == ["found", "chosen", "measured", "kept"]
 
 
 def test_tables_are_described_and_survive_the_disk(study: Study, tmp_path: Path) -> None:
     cohort, exclusions = study.assemble()
     covariates: dict[str, Any] = {"group": {"Description": "Group"}, "age_years": {"Description": "Age"}}
-    flow = count_flow(study.scans, cohort, study.participants)
+    flow = count_flow(study.scans, cohort, exclusions, cohort["scan"])
     dictionaries = {
         "flow": (flow.assign(group=flow["group"].replace("", None)), describe_flow()),
         "cohort": (cohort, describe_cohort(cohort, covariates)),

@@ -11,7 +11,8 @@ import statsmodels.formula.api as smf
 from morpho.infer.contrasts import Effect
 from morpho.infer.design import HeadSize, Model
 from morpho.infer.linear_tests import Question, run_linear
-from morpho.infer.sensitivity import vary_analysis, widen_variants
+from morpho.infer.quality.set_names import SETS
+from morpho.infer.sensitivity import append_sets, vary_analysis, widen_variants
 from morpho.infer.sensitivity_names import OUTLIER, VARIANTS
 from morpho.infer.study import Settings
 
@@ -39,7 +40,6 @@ def people() -> pd.DataFrame:
             "sex": rng.choice(["F", "M"], n),
             "site": rng.choice(["east", "north", "west"], n),
             "medication": np.where(is_patient, rng.choice(["naive", "free", "current"], n), None),
-            "quality_flagged": rng.random(n) < 0.1,
             "score": rng.standard_normal(n),
             "tiv_whole_mm3": tiv,
             **volumes,
@@ -79,7 +79,6 @@ def take_residual(people: pd.DataFrame) -> pd.DataFrame:
         ("residual", take_residual, COVARIATES),
         ("age_quadratic", lambda people: people, f"{COVARIATES} + np.square(age_years) + tiv_whole_mm3"),
         ("unmedicated", lambda people: people[people["medication"] != "current"], f"{COVARIATES} + tiv_whole_mm3"),
-        ("quality_ok", lambda people: people[~people["quality_flagged"]], f"{COVARIATES} + tiv_whole_mm3"),
         ("no_outliers", lambda people: people.drop(index=3), f"{COVARIATES} + tiv_whole_mm3"),
     ],
 )
@@ -117,7 +116,7 @@ def test_every_site_is_left_out_once_and_the_range_is_kept(people: pd.DataFrame)
 
 
 def test_variants_that_the_cohort_does_not_allow_are_absent(people: pd.DataFrame) -> None:
-    bare = people.drop(columns=["medication", "quality_flagged", "tiv_whole_mm3", "site"])
+    bare = people.drop(columns=["medication", "tiv_whole_mm3", "site"])
     bare["one_mean_mm3"] = bare["one_mean_mm3"].where(bare.index != 3, 4000.0)
     model = replace(MODEL, head_size=HeadSize("none", ""), age_model="spline")
     variants = vary_analysis(bare, replace(DIFFERENCE, model=model), replace(SETTINGS, head_size=HeadSize("none", "")))
@@ -126,8 +125,21 @@ def test_variants_that_the_cohort_does_not_allow_are_absent(people: pd.DataFrame
 
 
 def test_variants_are_those_with_a_description(people: pd.DataFrame) -> None:
-    """All but the one that imputes covariates, which nobody lacks here."""
-    assert set(vary_analysis(people, DIFFERENCE, SETTINGS)["variant"]) == set(VARIANTS) - {"imputed"}
+    """All but the one that imputes covariates, which nobody lacks here, and other sets of scans."""
+    assert set(vary_analysis(people, DIFFERENCE, SETTINGS)["variant"]) == set(VARIANTS) - {"imputed", *SETS}
+
+
+def test_other_sets_of_scans_are_variants_beside_their_region(people: pd.DataFrame) -> None:
+    variants = vary_analysis(people, DIFFERENCE, SETTINGS)
+    fewer = run_linear(people.iloc[10:], DIFFERENCE, SETTINGS, permute=False).rows
+    joined = append_sets(variants, {"unflagged": fewer})
+    assert list(joined) == list(variants)
+    assert joined["roi"].tolist() == sorted(joined["roi"], key=["one", "two"].index)
+    rows = joined[joined["variant"] == "unflagged"]
+    assert rows["n"].tolist() == [50, 50]
+    ours = rows[["estimate", "ci_low", "ci_high", "p"]].to_numpy(dtype=float)
+    assert ours == pytest.approx(fewer[["g", "g_ci_low", "g_ci_high", "p"]].to_numpy(dtype=float))
+    assert "effect_unflagged" not in widen_variants(joined)
 
 
 def test_a_slope_is_a_partial_correlation_in_every_variant(people: pd.DataFrame) -> None:
