@@ -77,6 +77,7 @@ rule plot_effects:
             "morpho.present.captions",
             "morpho.present.rendering",
             "morpho.infer.dictionaries",
+            "morpho.infer.quality.dictionaries",
             "morpho.infer.sharing.references",
         ),
     script:

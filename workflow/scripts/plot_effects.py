@@ -6,6 +6,7 @@ import yaml
 
 from morpho.atlas import load_atlas, load_template
 from morpho.infer.dictionaries import EFFECTS
+from morpho.infer.quality.dictionaries import QUALITY_DIFFERENCE
 from morpho.infer.sharing.references import COMPARISON_COLUMNS
 from morpho.logs import log_to
 from morpho.present.brainmaps import plot_effects_on_brain
@@ -32,5 +33,5 @@ captions = {
 for path in map(Path, snakemake.output.figures):
     path.write_bytes(render_figure(figures[path.stem], path.suffix[1:], dpi=params.dpi))
 for path in snakemake.output.data:
-    write_table(effects, path, EFFECTS | COMPARISON_COLUMNS)
+    write_table(effects, path, {**EFFECTS, **COMPARISON_COLUMNS, **QUALITY_DIFFERENCE})
 write_json(captions, snakemake.output.captions)

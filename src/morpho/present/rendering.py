@@ -6,6 +6,7 @@ Takes matplotlib figures of any module of this package; opens and writes no file
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any
 
 from matplotlib import rc_context
@@ -14,6 +15,8 @@ from PIL import Image
 
 from morpho.errors import ConfigError
 from morpho.present.style import FONT, save_options
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # otherwise dozens of lines for every PDF file
 
 SVG_SALT = "morpho"  # any fixed text: makes the identifiers inside SVG files the same in every run
 TRUE_TYPE = 42  # PDF font type that publishers take and programs can edit

@@ -206,10 +206,10 @@ def draw_slice(axes: Axes, layers: Layers, plane: int, cut: Cut, style: FigureSt
     axes.set_axis_off()
 
 
-def mark_sides(axes: Axes, plane: int) -> None:
+def mark_sides(axes: Axes, plane: int, *, colour: str = "white") -> None:
     """Write at the borders of a slice which side is which."""
     for x, letter, align in ((0.015, LETTERS[plane][0], "left"), (0.985, LETTERS[plane][1], "right")):
-        axes.text(x, 0.02, letter, transform=axes.transAxes, ha=align, va="bottom", color="white", fontweight="bold")
+        axes.text(x, 0.02, letter, transform=axes.transAxes, ha=align, va="bottom", color=colour, fontweight="bold")
 
 
 def _draw_outline(axes: Axes, layer: npt.NDArray[Any], colour: str, width: float) -> None:
