@@ -8,7 +8,6 @@ from matplotlib.patches import Circle
 
 from morpho.present.captions import caption_claims
 from morpho.present.claim_figure import SIGNS, plot_claims
-from morpho.present.lettering import wrap_text
 from morpho.present.rendering import render_figure
 from morpho.present.style import FigureStyle
 from morpho.present.verdicts import group_verdicts, say_needs
@@ -57,14 +56,6 @@ def test_text_stays_inside_the_figure(study: ModuleType, style: FigureStyle) -> 
     assert right <= figure.bbox.x1
     bottom = min(text.get_window_extent().y0 for text in figure.axes[0].texts)
     assert bottom >= 0
-
-
-def test_lines_are_as_long_as_the_letters_allow() -> None:
-    narrow, wide = (len(wrap_text(" ".join([letter * 4] * 40), 100, 8)) for letter in "im")
-    assert 1 < narrow < wide
-    assert " ".join(wrap_text("one  two three", 10, 8)) == "one two three"
-    assert wrap_text("unbreakable", 1, 8) == ("unbreakable",)
-    assert wrap_text("", 10, 8) == ("",)
 
 
 def test_only_untested_claims_or_none_at_all_are_figures_too(study: ModuleType, style: FigureStyle) -> None:
