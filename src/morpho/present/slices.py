@@ -25,8 +25,9 @@ Mask = npt.NDArray[np.bool_]
 BOTH = ("L", "R")
 LETTERS = (("P", "A"), ("L", "R"), ("L", "R"))  # at the borders of sagittal, coronal, axial slices
 IN_PLANE = ((1, 2), (0, 2), (0, 1))  # axes drawn to the right and upwards, by plane
-MARGIN_MM = 5.0  # drawn around the brain
-BRIGHTEST_PERCENTILE = 99.5
+MARGIN_MM = 4.0  # drawn around the brain
+BRIGHTEST_PERCENTILE = 99.0
+TINY = 1e-6  # an empty image is black
 HALF = 0.5  # a tissue border is where its share reaches one half
 
 
@@ -71,9 +72,13 @@ THUMBNAIL_CUTS = (Cut("", HIPPOCAMPUS, ("L",)), Cut("", HIPPOCAMPUS), Cut("", HI
 
 @dataclass(frozen=True)
 class Layers:
-    """What is drawn of a scan: arrays of shape (X, Y, Z) in RAS+ order, cut to the brain, and voxel edges (mm)."""
+    """What is drawn of a scan: arrays of shape (X, Y, Z) in RAS+ order, cut to the brain, and voxel edges (mm).
+
+    A signal of `brightest` is white in all slices.
+    """
 
     t1w: npt.NDArray[np.float32]
+    brightest: float
     outlines: Mapping[str, npt.NDArray[Any]]
     rois: Mapping[tuple[str, str], Mask]
     brain_mask: Mask
@@ -139,7 +144,10 @@ def stack_layers(
         lookup = np.zeros(max(int(labels.max()), *row["label_indices"]) + 1, dtype=bool)
         lookup[list(row["label_indices"])] = True
         rois[str(row["roi"]), str(row["hemisphere"])] = lookup[labels]
-    return Layers(array_of(t1w)[window], outlines, rois, mask, voxel_mm)
+    signal = array_of(t1w)[window]
+    inside = signal[mask] if mask.any() else signal
+    brightest = max(float(np.percentile(inside, BRIGHTEST_PERCENTILE)), TINY)
+    return Layers(signal, brightest, outlines, rois, mask, voxel_mm)
 
 
 def _window(mask: Mask, voxel_mm: npt.NDArray[np.float64]) -> tuple[slice, slice, slice]:
@@ -193,11 +201,8 @@ def draw_slice(axes: Axes, layers: Layers, plane: int, cut: Cut, style: FigureSt
     shown: tuple[Any, ...] = tuple(
         choose_slice(layers, plane, cut) if axis == plane else slice(None) for axis in range(3)
     )
-    scan = layers.t1w[shown]
-    inside = scan[layers.brain_mask[shown]]
-    brightest = float(np.percentile(inside, BRIGHTEST_PERCENTILE)) if inside.size else float(scan.max())
     aspect = layers.voxel_mm[up] / layers.voxel_mm[right]
-    axes.imshow(scan.T, cmap="gray", origin="lower", vmin=0, vmax=max(brightest, 1e-6), aspect=aspect)
+    axes.imshow(layers.t1w[shown].T, cmap="gray", origin="lower", vmin=0, vmax=layers.brightest, aspect=aspect)
     for name, width in lines.outlines.items():
         _draw_outline(axes, layers.outlines[name][shown], style.outline_colours[name], width)
     for (roi, _), mask in layers.rois.items():
