@@ -66,6 +66,10 @@ METRICS: dict[str, dict[str, str]] = {
         "a Gaussian",
         "Units": "mm",
     },
+    "edge_width_mm": {
+        "Description": "Width of the border of grey and white matter: their contrast over the slope of the signal",
+        "Units": "mm",
+    },
     "mask_parts": {"Description": "Connected parts of the brain mask (1 is right)", "Units": "count"},
     "mask_holes_mm3": {"Description": "Volume of holes inside the brain mask", "Units": "mm3"},
     "edge_contact_mm2": {
@@ -94,9 +98,9 @@ METRICS: dict[str, dict[str, str]] = {
         "where the aligned atlas expects them; missing if the atlas labels neither",
         "Units": "ratio",
     },
-    "structure_signal_asymmetry_percent": {
-        "Description": "Largest difference of mean signal between left and right hippocampus or amygdala, where the "
-        "network finds them, percent of the mean of both",
+    "structure_odd_signal_percent": {
+        "Description": "Largest share of left or right hippocampus or amygdala, where the aligned atlas expects them, "
+        "whose signal is that of fluid or white matter",
         "Units": "percent",
     },
     "hippocampus_asymmetry_percent": {
@@ -146,7 +150,7 @@ FLAGS: dict[str, str] = {
     "unequal_hemispheres": "hemispheres of unequal size",
     "poor_alignment": "poor alignment with the template",
     "low_structure_overlap": "hippocampus or amygdala lie where the template does not expect them",
-    "structure_signal_differs": "hippocampus or amygdala have another signal on one side than on the other",
+    "structure_partly_missing": "part of hippocampus or amygdala has the signal of fluid or white matter",
     "asymmetric_hippocampus": "left and right hippocampus of unequal volume",
     "asymmetric_regions": "left and right of a region of unequal volume",
     "extreme_deformation": "the alignment had to deform the brain much",
@@ -175,6 +179,7 @@ METRIC_FLAGS: dict[str, tuple[str, str]] = {
     "air_artefact_percent": ("", "ghosting"),
     "bias_field_percent": ("", "strong_shading"),
     "blur_fwhm_mm": ("", "blurred"),
+    "edge_width_mm": ("", "blurred"),
     "mask_parts": ("", "mask_in_parts"),
     "mask_holes_mm3": ("", "mask_has_holes"),
     "edge_contact_mm2": ("", "brain_touches_field_of_view"),
@@ -183,7 +188,7 @@ METRIC_FLAGS: dict[str, tuple[str, str]] = {
     "hemisphere_ratio": ("unequal_hemispheres", ""),
     "registration_correlation": ("poor_alignment", ""),
     "structure_overlap": ("low_structure_overlap", ""),
-    "structure_signal_asymmetry_percent": ("", "structure_signal_differs"),
+    "structure_odd_signal_percent": ("", "structure_partly_missing"),
     "hippocampus_asymmetry_percent": ("", "asymmetric_hippocampus"),
     "asymmetry_percent": ("", "asymmetric_regions"),
     "jacobian_low": ("extreme_deformation", ""),
