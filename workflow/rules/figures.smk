@@ -267,16 +267,3 @@ rule plot_quality:
         ),
     script:
         "../scripts/plot_quality.py"
-
-
-# Rules whose figures are of the whole cohort; volumes from a table have no scans whose quality could be compared.
-COHORT_FIGURES = [
-    rules.plot_flow,
-    rules.plot_claims,
-    rules.plot_effects,
-    rules.plot_specification,
-    rules.plot_distributions,
-    rules.plot_severity,
-    *([] if TABLES else [rules.plot_quality]),
-    rules.plot_regions,
-]
