@@ -40,6 +40,15 @@ FLOW_DIAGRAM = {
 
 
 @dataclass(frozen=True)
+class _Page:
+    """Width of the figure, of the boxes of what is left, and of those of what was lost (mm)."""
+
+    width: float
+    main: float
+    side: float
+
+
+@dataclass(frozen=True)
 class _Box:
     """A box in a row: left edge and width (mm), and its lines of text."""
 
@@ -88,17 +97,18 @@ def plot_flow(flow: Flow, *, style: FigureStyle) -> Figure:
 
     Returns
     -------
-    Figure across the page.
+    Figure across the page; one column wide if nobody was lost.
     """
-    rows = _arrange(flow, style)
+    page = _choose_page(flow, style)
+    rows = _arrange(flow, page, style)
     if not rows:
         return plot_nothing("There are no scans to count.", style)
     height_mm = 2 * MARGIN_MM + sum(row.gap + row.height for row in rows) - rows[0].gap
     with rc_context(style.rc_params()):
-        size = (style.double_column_mm / MM_PER_INCH, height_mm / MM_PER_INCH)
+        size = (page.width / MM_PER_INCH, height_mm / MM_PER_INCH)
         figure = Figure(figsize=size, facecolor="white")
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, style.double_column_mm)
+        axes.set_xlim(0, page.width)
         axes.set_ylim(height_mm, 0)
         axes.set_axis_off()
         bottom = MARGIN_MM - rows[0].gap
@@ -113,26 +123,33 @@ def plot_flow(flow: Flow, *, style: FigureStyle) -> Figure:
     return figure
 
 
-def _arrange(flow: Flow, style: FigureStyle) -> list[_Row]:
+def _choose_page(flow: Flow, style: FigureStyle) -> _Page:
+    """Widths of the page and of its two columns of boxes."""
+    if any(step.losses for step in flow.steps) or (flow.analysed and flow.not_analysed):
+        width = float(style.double_column_mm)
+        return _Page(width, MAIN_SHARE * width - MARGIN_MM, SIDE_SHARE * width)
+    return _Page(float(style.single_column_mm), style.single_column_mm - 2 * MARGIN_MM, 0.0)
+
+
+def _arrange(flow: Flow, page: _Page, style: FigureStyle) -> list[_Row]:
     """Rows of the diagram that have boxes; people in the models stand below their group."""
-    rows = [_Row(_place_boxes([step], style), _place_losses(step.losses, style)) for step in flow.steps]
+    rows = [_Row(_place_boxes([step], page, style), _place_losses(step.losses, page, style)) for step in flow.steps]
     if flow.groups:
-        rows.append(_Row(_place_boxes(flow.groups, style), None))
+        rows.append(_Row(_place_boxes(flow.groups, page, style), None))
     if flow.analysed:
         below = [
             next((step for step in flow.analysed if group.words == f"in group {step.words.partition(':')[0]}"), None)
             for group in flow.groups
         ]
         known = len([step for step in below if step]) == len(flow.analysed)
-        boxes = _place_boxes(below if known else flow.analysed, style)
-        rows.append(_Row(boxes, _place_losses(flow.not_analysed, style)))
+        boxes = _place_boxes(below if known else flow.analysed, page, style)
+        rows.append(_Row(boxes, _place_losses(flow.not_analysed, page, style)))
     return rows
 
 
-def _place_boxes(steps: Sequence[FlowStep | None], style: FigureStyle) -> tuple[_Box | None, ...]:
+def _place_boxes(steps: Sequence[FlowStep | None], page: _Page, style: FigureStyle) -> tuple[_Box | None, ...]:
     """Boxes side by side in the main column."""
-    width = MAIN_SHARE * style.double_column_mm - MARGIN_MM
-    each = (width - (len(steps) - 1) * PAD_MM) / len(steps)
+    each = (page.main - (len(steps) - 1) * PAD_MM) / len(steps)
     # A space that does not break keeps "(25 participants)" on one line.
     texts = ["" if step is None else " ".join(filter(None, _say_box(step))) for step in steps]
     return tuple(
@@ -148,16 +165,15 @@ def _say_box(step: FlowStep) -> tuple[str, str, str]:
     return step.count, step.words, f"({step.people})".replace(" ", TIE) if step.people else ""
 
 
-def _place_losses(losses: Sequence[Loss], style: FigureStyle) -> _Box | None:
+def _place_losses(losses: Sequence[Loss], page: _Page, style: FigureStyle) -> _Box | None:
     """Box of those lost before a row: how many in all, if that is known, then each reason."""
     if not losses:
         return None
-    width = SIDE_SHARE * style.double_column_mm
     counts = [loss.count for loss in losses]
     total = f": {sum(map(int, counts))}" if all(count.isdigit() for count in counts) else ""
-    said = [wrap_text(f"{x.count}:{TIE}{x.reason}", width - 2 * PAD_MM, style.font_size_pt - 1) for x in losses]
+    said = [wrap_text(f"{x.count}:{TIE}{x.reason}", page.side - 2 * PAD_MM, style.font_size_pt - 1) for x in losses]
     lines = (f"left out{total}", *(line for lines in said for line in lines))
-    return _Box(style.double_column_mm - MARGIN_MM - width, width, lines)
+    return _Box(page.width - MARGIN_MM - page.side, page.side, lines)
 
 
 def _draw_box(axes: Axes, box: _Box, place: tuple[float, float], style: FigureStyle, *, side: bool = False) -> None:

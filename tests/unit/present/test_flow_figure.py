@@ -86,6 +86,13 @@ def test_people_in_the_models_stand_below_their_group(figure: Figure) -> None:
         assert above == below
 
 
+def test_a_flow_that_lost_nobody_fills_one_column(figure: Figure, style: FigureStyle) -> None:
+    bare = plot_flow(Flow(STEPS[:1], GROUPS, ANALYSED, ()), style=style)
+    assert figure.get_figwidth() * 25.4 == pytest.approx(style.double_column_mm)
+    assert bare.get_figwidth() * 25.4 == pytest.approx(style.single_column_mm)
+    assert max(right for _, _, right, _ in boxes(bare)) <= style.single_column_mm
+
+
 def test_counts_that_are_not_told_are_not_added(style: FigureStyle) -> None:
     step = FlowStep("57", "measured", "", (Loss("few", "a"), Loss("12", "b")))
     assert "left out" in texts(plot_flow(Flow((STEPS[0], step), (), (), ()), style=style))
