@@ -83,11 +83,19 @@ METRICS: dict[str, dict[str, str]] = {
         "Units": "mm2",
     },
     "laterality_score": {
-        "Description": "How clearly the brain's own asymmetries agree with the header about left and right; negative "
-        "if they contradict it",
+        "Description": "How clearly the brain's own asymmetries agree with the header about left and right: 1 is the "
+        "mean of true scans, -1 that of mirrored ones, 0 no evidence",
         "Units": "score",
     },
-    "hemisphere_ratio": {"Description": "Smaller over larger hemisphere, by volume", "Units": "ratio"},
+    "hemisphere_ratio": {
+        "Description": "Grey and white matter on that side of the template's mid-plane that has less, over the other",
+        "Units": "ratio",
+    },
+    "mirror_correlation": {
+        "Description": "Pearson correlation of the tissue shares left of the template's mid-plane with the mirror of "
+        "those right of it, after affine alignment",
+        "Units": "r",
+    },
     "registration_correlation": {
         "Description": "Pearson correlation of template and aligned scan, as images of their tissues, inside the "
         "template's brain",
@@ -186,6 +194,7 @@ METRIC_FLAGS: dict[str, tuple[str, str]] = {
     "defacing_contact_mm2": ("", "face_cut_into_brain"),
     "laterality_score": ("left_right_uncertain", ""),
     "hemisphere_ratio": ("unequal_hemispheres", ""),
+    "mirror_correlation": ("unequal_hemispheres", ""),
     "registration_correlation": ("poor_alignment", ""),
     "structure_overlap": ("low_structure_overlap", ""),
     "structure_odd_signal_percent": ("", "structure_partly_missing"),
@@ -206,5 +215,6 @@ METRIC_FAILURES: dict[str, tuple[str, str]] = {
     "structure_overlap": ("not_a_brain", ""),
     "laterality_score": ("left_right_flipped", ""),
     "hemisphere_ratio": ("missing_hemisphere", ""),
+    "mirror_correlation": ("missing_hemisphere", ""),
     "edge_contact_mm2": ("", "brain_cut_by_field_of_view"),
 }
