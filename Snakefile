@@ -58,9 +58,5 @@ rule report:
 rule figures:
     """All figures, drawn from tables and images that exist; nothing is measured again."""
     input:
-        rules.plot_effects.output,
-        rules.plot_distributions.output,
-        rules.plot_severity.output,
-        rules.plot_specification.output,
-        rules.plot_claims.output,
+        [rule.output for rule in FIGURE_RULES],
         every_scan(rules.plot_overlay.output.png),
