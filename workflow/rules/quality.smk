@@ -30,7 +30,13 @@ rule measure_quality:
         mem_mb=lambda wildcards, attempt: 2500 * attempt,
     params:
         weights=weights_sha256("subcortical_atlas"),
-        code=source_digest("morpho.measure.quality", "morpho.measure.register", "morpho.structures", "morpho.t1w"),
+        code=source_digest(
+            "morpho.measure.quality",
+            "morpho.measure.parcellate",
+            "morpho.measure.register",
+            "morpho.structures",
+            "morpho.t1w",
+        ),
     script:
         "../scripts/measure_quality.py"
 

@@ -83,7 +83,9 @@ def shading_percent(raw: FloatArray, corrected: FloatArray, brain: Mask) -> floa
 
 
 def odd_signal_percent(
-    t1w: Nifti1Image, tissues: tuple[FloatArray, FloatArray, FloatArray], expected: Mapping[tuple[str, str], Nifti1Image]
+    t1w: Nifti1Image,
+    tissues: tuple[FloatArray, FloatArray, FloatArray],
+    expected: Mapping[tuple[str, str], Nifti1Image],
 ) -> float:
     """Measure how much of a structure of grey matter has the signal of fluid or of white matter.
 
