@@ -25,8 +25,13 @@ ROOT = Path(__file__).parents[2]
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 WILDCARDS = re.compile(r"wildcards: folder=(\S+), scan=(\S+)")
 
-MEASURING = {"preprocess_t1w", "register_to_template", "segment_tissue", "label_regions", "measure_volumes"}
-COHORT = {"list_scans", "assemble_cohort", "assess_quality", "compare_groups", "associate_severity"}
+MEASURING = {
+    "preprocess_t1w", "register_to_template", "segment_tissue", "label_regions", "measure_volumes", "measure_quality",
+}  # fmt: skip
+COHORT = {
+    "list_scans", "assemble_cohort", "assess_quality", "decide_scans", "compare_quality", "compare_groups",
+    "associate_severity",
+}  # fmt: skip
 PEOPLE = [("sub-01", 30, "f", "hc"), ("sub-02", 40, "m", "mdd"), ("sub-03", 50, "f", "mdd")]
 
 
@@ -82,11 +87,13 @@ def dry_run(bids_dir: Path, **settings: object) -> DryRun:
     return DryRun(done.returncode, done.stdout, done.stderr)
 
 
-def run_cohort(folder: Path, *options: str, configfile: str | None = None, **paths: str) -> DryRun:
-    """Ask Snakemake, in a folder, for the cohort table."""
+def run_cohort(
+    folder: Path, *options: str, configfile: str | None = None, target: str = "cohort", **paths: str
+) -> DryRun:
+    """Ask Snakemake, in a folder, for the cohort table or another one."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1", *options]
     command += ["--configfile", configfile] if configfile else []
-    command += ["--config", *(f"{key}={path}" for key, path in paths.items()), "--", "my results/group/cohort.tsv"]
+    command += ["--config", *(f"{key}={path}" for key, path in paths.items()), "--", f"my results/group/{target}.tsv"]
     done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     return DryRun(done.returncode, done.stdout, done.stderr)
 
@@ -165,6 +172,14 @@ def test_unknown_levels_are_listed_before_any_job(bids_dir: Path) -> None:
 def test_unknown_key_is_refused(bids_dir: Path) -> None:
     add_scans(bids_dir, "sub-01")
     assert_refused(dry_run(bids_dir, segment={"prior_wieght": 0.3}), "unknown key segment.prior_wieght")
+
+
+def test_limits_and_decisions_are_checked_before_any_job(bids_dir: Path) -> None:
+    add_scans(bids_dir, "sub-01")
+    absent = {"decisions": str(bids_dir / "nothing.tsv")}
+    assert_refused(dry_run(bids_dir, quality=absent), "There is no file", "nothing.tsv", "config quality.decisions")
+    limits = {"limits": {"structure_overlap": [0.9, 0.1]}}
+    assert_refused(dry_run(bids_dir, quality=limits), "quality.limits.structure_overlap is [0.9, 0.1]")
 
 
 def test_label_that_the_atlas_lacks_is_refused(bids_dir: Path) -> None:
@@ -246,7 +261,7 @@ PATHS = {"volumes": "volumes.csv", "participants": "people.tsv", "output_dir": "
 
 
 def test_tables_in_place_of_scans_give_the_cohort(tables: Path) -> None:
-    run = run_cohort(tables, configfile="study.yaml", **PATHS)
+    run = run_cohort(tables, configfile="study.yaml", target="flow", **PATHS)
     assert run.returncode == 0, run.errors
     group = tables / "my results" / "group"
     cohort = read_table(group / "cohort.tsv").set_index("participant_id")
@@ -262,8 +277,34 @@ def test_tables_in_place_of_scans_give_the_cohort(tables: Path) -> None:
     assert len(read_table(group / "roi_volumes.tsv")) == 12
     flow = read_table(group / "flow.tsv")
     assert flow.loc[flow["step"] == "with_participants_row", "n_participants"].tolist() == [2]
-    again = run_cohort(tables, "--dry-run", configfile="study.yaml", **PATHS)
+    decisions = read_table(group / "scan_decisions.tsv")
+    assert set(decisions["decision"]) == {"keep"}
+    assert decisions[["automatic_decision", "human_decision"]].isna().all(axis=None)
+    again = run_cohort(tables, "--dry-run", configfile="study.yaml", target="flow", **PATHS)
     assert again.jobs == {}, again.output
+
+
+def test_decisions_of_people_are_an_input_of_the_statistics_alone(tables: Path) -> None:
+    """A scan is left out as its rater says; another decision makes nothing again but what follows from it."""
+    (tables / "study.yaml").write_text(
+        (tables / "study.yaml").read_text(encoding="utf-8") + "quality: {decisions: my decisions.tsv}\n",
+        encoding="utf-8",
+    )
+    header, line = "scan\tdecision\trater\treason\tdate\n", "sub-01\t{}\tAB\tmoved\t2024-03-05\n"
+    (tables / "my decisions.tsv").write_text(header + line.format("exclude"), encoding="utf-8")
+    run = run_cohort(tables, configfile="study.yaml", target="exclusions", **PATHS)
+    assert run.returncode == 0, run.errors
+    exclusions = read_table(tables / "my results/group/exclusions.tsv").set_index("participant_id")
+    assert exclusions.loc["sub-01", "stage"] == "quality"
+    assert exclusions.loc["sub-01", "reason"] == "excluded by people (AB: exclude): moved"
+    flow = read_table(tables / "my results/group/flow.tsv").set_index("step")["n_scans"]
+    assert (flow["measured"], flow["kept"]) == (3, 2)
+    (tables / "my decisions.tsv").write_text(header + line.format("keep"), encoding="utf-8")
+    again = run_cohort(tables, "--dry-run", configfile="study.yaml", target="severity_association", **PATHS)
+    assert set(again.jobs) == {"decide_scans", "associate_severity"}
+    (tables / "my decisions.tsv").write_text(header + line.format("perhaps").replace("01", "11"), encoding="utf-8")
+    refused = run_cohort(tables, "--dry-run", configfile="study.yaml", target="exclusions", **PATHS)
+    assert_refused(refused, "scans that were not found: sub-11", "sub-11: 'perhaps'", "config quality.decisions")
 
 
 def test_tables_are_checked_before_any_job(tables: Path) -> None:

@@ -30,7 +30,7 @@ rule assemble_cohort:
         participants=[str(PARTICIPANTS)] if PARTICIPANTS.exists() else [],
         sessions=list(map(str, find_sessions(config["bids_dir"], SCANS["participant_id"]))),
         volumes=every_scan(rules.measure_volumes.output.volumes),
-        sidecars=every_scan(rules.preprocess_t1w.output.sidecar),
+        quality=every_scan(scan_file("desc-quality_metrics.tsv")),
     output:
         volumes=group_file("roi_volumes.tsv"),
         cohort=group_file("cohort.tsv"),

@@ -1,7 +1,5 @@
 """Adapter of rule `assemble_cohort`: files in, `morpho.infer.cohort.assemble_cohort`, files out."""
 
-import json
-
 from morpho.covariates import describe_participants, standardise_participants, varying_columns
 from morpho.failures import sort_failures
 from morpho.infer.cohort import (
@@ -21,13 +19,14 @@ given, out, settings = snakemake.input, snakemake.output, snakemake.params.parti
 scans = read_scans(given.scans)
 chosen = scans.loc[scans["chosen"], "scan"].tolist()
 tables, failures = sort_failures(dict(zip(chosen, given.volumes, strict=True)))
-sidecars, _ = sort_failures(dict(zip(chosen, given.sidecars, strict=True)))
+quality, unjudged = sort_failures(dict(zip(chosen, given.quality, strict=True)))
+failures = unjudged | failures
 raw = read_participants(given.participants[0]) if given.participants else None
 sessions = read_sessions(snakemake.params.bids_dir, scans["participant_id"])
 raw = join_sessions(raw, sessions, varying_columns(settings))
 participants = None if raw is None else standardise_participants(raw, **settings)
-volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items()}, scans)
-kinds = {scan: json.loads(path.read_text(encoding="utf-8"))["InputKind"] for scan, path in sidecars.items()}
+volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items() if scan not in failures}, scans)
+kinds = {scan: read_table(path)["input_kind"].iloc[0] for scan, path in quality.items()}
 cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
 covariates = {} if participants is None else describe_participants(participants, settings["variables"])
 write_table(volumes, out.volumes, describe_volumes())
