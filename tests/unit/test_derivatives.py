@@ -84,7 +84,9 @@ def test_bids_validator_accepts_the_data_set(tmp_path: Path, raw: Any) -> None:
         *(derivative_path("sub-01", "sub-01", name) for name in names),
         "group/a.tsv",
         "logs/x.log",
-        "report.html",
+        "report/index.html",
+        "report/assets/report.js",
+        "report/tables/a.json",
     ]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(b"x\n1\n")

@@ -1,20 +1,20 @@
-"""Takes all tables and figures, gives one HTML file and the description of the derivative data set."""
+"""Takes all tables and figures, gives the folder of the report and the description of the derivative data set."""
 
-import yaml
-
-STYLE = yaml.safe_load(Path(project_file(config["figures"]["style"])).read_text(encoding="utf-8"))
 FIGURE_RULES = [
     rules.plot_claims,
     rules.plot_effects,
     rules.plot_specification,
     rules.plot_distributions,
     rules.plot_severity,
+    rules.plot_regions,
+    rules.plot_flow,
 ]
+if not TABLES:
+    FIGURE_RULES.append(rules.plot_quality)
 CLAIMS_FILE = project_file(config["models"]["claims"])
 CLAIMS_SHA256 = file_sha256(Path(CLAIMS_FILE))
 # Report: name of a table -> its file. Volumes that come from a table have no scans whose quality could be looked at.
 RESULTS = {
-    "precision": rules.describe_precision.output.precision,
     "claims": rules.test_claims.output.claims,
     "claim_tests": rules.test_claims.output.claim_tests,
     "effects": rules.compare_groups.output.effects,
@@ -23,24 +23,34 @@ RESULTS = {
     "sites": rules.describe_sample.output.sites,
     "flow": rules.decide_scans.output.flow,
     "scans": rules.list_scans.output.scans,
+    "decisions": rules.decide_scans.output.decisions,
+    "agreement": rules.decide_scans.output.agreement,
 }
-LINKED = [
-    "precision",
-    "claims",
-    "claim_tests",
-    "group_comparison",
-    "sensitivity",
-    "severity_association",
-    "sample",
-    "sites",
-    "exclusions",
-    "scans",
-]
+QUALITY = {
+    "metrics": [] if TABLES else rules.assess_quality.output.metrics,
+    "deviations": [] if TABLES else rules.assess_quality.output.deviations,
+    "comparison": [] if TABLES else rules.compare_quality.output.comparison,
+}
 EXCLUSIONS = [
     rules.decide_scans.output.exclusions,
     rules.compare_groups.output.exclusions,
     rules.associate_severity.output.exclusions,
 ]
+# Tables that travel with the report.
+LINKED = [
+    *RESULTS.values(),
+    *(path for path in QUALITY.values() if path),
+    rules.describe_precision.output.precision,
+    rules.describe_sample.output.sample,
+    rules.decide_scans.output.exclusions,
+]
+SHARE = config["report"]["share"]
+# What shipped with morpho measured the scans: name -> SHA-256.
+WEIGHTS = {
+    f"weights {name}": f"SHA-256 {file_sha256(find_data_file(f'morpho:weights/{name}'))}"
+    for name in ("head.onnx", "medial_temporal.onnx", "subcortical_atlas.nii.gz")
+}
+ATLAS = {"atlas": f"{config['atlas']['name']}, SHA-256 {file_sha256(Path(project_file(config['atlas']['image'])))}"}
 METHODS_BLOCKS = ("preprocess", "register", "segment", "atlas", "parcellate", "volumes", "quality", "models")
 
 
@@ -70,42 +80,61 @@ rule write_methods:
 
 
 rule write_report:
-    """Write the report: one file that needs nothing beside it."""
+    """Write the report: a folder of pages that needs nothing beside it."""
     input:
         **RESULTS,
+        **QUALITY,
+        precision=rules.describe_precision.output.precision,
         sample=rules.describe_sample.output.sample,
         exclusions=EXCLUSIONS,
-        quality=[] if TABLES else rules.assess_quality.output.metrics,
+        linked=LINKED,
         rois=project_file(config["volumes"]["rois"]),
+        label_table=project_file(config["atlas"]["labels"]),
+        style=project_file(config["figures"]["style"]),
         methods=rules.write_methods.output.methods,
         captions=[rule.output.captions for rule in FIGURE_RULES],
         figures=[rule.output.figures for rule in FIGURE_RULES],
-        overlays=every_scan(rules.plot_overlay.output.jpg),
-        template=Path(workflow.basedir, "workflow", "report", "report.html.jinja"),
+        pictures=every_scan(rules.plot_overlay.output.webp),
+        thumbnails=every_scan(rules.plot_overlay.output.thumbnail),
+        t1w=every_scan(rules.preprocess_t1w.output.t1w),
+        brain_mask=every_scan(rules.preprocess_t1w.output.brain_mask),
+        labels=every_scan(rules.label_regions.output.regions),
+        viewer=find_data_file("morpho:vendor/niivue/niivue.umd.js"),
+        templates=sorted(map(str, Path(workflow.basedir, "workflow", "report").iterdir())),
     output:
-        report=f"{OUT}/report.html",
+        report=directory(f"{OUT}/report"),
     log:
         log_file("write_report", "cohort"),
     params:
-        title=config["report"]["title"],
+        options={
+            "title": config["report"]["title"],
+            "share": SHARE,
+            "smallest": config["models"]["smallest_shared_cell"],
+            "region_mads": config["quality"]["region_mads"],
+        },
+        hashed=SHARE or config["report"]["hash_ids"],
+        smallest=config["models"]["smallest_shared_cell"] if SHARE else 0,
+        viewer_mb=0 if SHARE else config["report"]["viewer_mb"],
+        config=config,
         settings=drop_removed(config)["models"],
         family=FAMILIES[0],
-        tables=[*(name for name in RESULTS if name != "precision"), "quality"],
-        outlined=list(STYLE["region_colours"]),
-        figure_format="svg" if "svg" in FORMATS else FORMATS[0],
-        linked=LINKED if TABLES else [*LINKED, "quality"],
+        tables=[*RESULTS, *QUALITY],
+        logs=f"{OUT}/logs",
+        figure_format="svg" if "svg" in FORMATS else next((name for name in FORMATS if name != "pdf"), "png"),
         provenance={
             "claims file": f"{Path(CLAIMS_FILE).name}, SHA-256 {CLAIMS_SHA256}",
+            **({} if TABLES else ATLAS | WEIGHTS),
             "seed": config["models"]["seed"],
         },
         code=source_digest(
             "morpho.present.report",
-            "morpho.present.captions",
-            "morpho.infer.sharing.precision",
+            "morpho.present.report_files",
+            "morpho.infer.sharing.precision_words",
             "morpho.infer.sharing.sample",
             "morpho.infer.sensitivity_names",
+            "morpho.infer.quality.set_names",
             "morpho.infer.claims.verdicts",
-            "morpho.measure.quality",
+            "morpho.run_cost",
         ),
     script:
         "../scripts/write_report.py"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from morpho.present.set_views import tell_dependence
 from morpho.present.verdicts import group_verdicts, name_verdict
 from morpho.present.wording import (
     TIE,
@@ -23,11 +24,11 @@ from morpho.present.wording import (
     percent_of,
     region_name,
     split_contrast,
-    text_or,
 )
 
 Row = dict[Hashable, Any]
 
+MOST_NAMED = 8  # scans; more are counted only
 HIGH_VIF = 5.0  # beyond it, most of the spread of group is shared with the covariates
 # What a verdict says of a sample; the claims are named behind it.
 ANSWERS = {
@@ -53,9 +54,10 @@ def write_headline(
     effects: pd.DataFrame,
     associations: pd.DataFrame,
     claims: pd.DataFrame,
-    quality: pd.DataFrame | None,
+    metrics: pd.DataFrame | None,
     *,
     confidence: float,
+    smallest: int = 0,
 ) -> Headline:
     """Write the headline from the claims, and the first family of the group comparison and of each severity scale.
 
@@ -65,10 +67,12 @@ def write_headline(
         Group comparison and severity association; either may be empty.
     claims
         Table of claims; may be empty.
-    quality
-        Quality table, for its flags; None if no scan was measured here.
+    metrics
+        Quality metrics with verdicts; None if no scan was measured here.
     confidence
         Coverage of the intervals, between 0 and 1.
+    smallest
+        Fewest scans of a count that is shown; single scans are named only if it is 0.
 
     Returns
     -------
@@ -82,9 +86,13 @@ def write_headline(
     return Headline(
         question=_ask(effects, associations),
         answer=answer_from_claims(claims),
-        estimates=tuple(_describe_effect(row) for row in fitted.to_dict("records")),
+        estimates=tuple(describe_effect(row) for row in fitted.to_dict("records")),
         summary=tuple(summary),
-        warnings=tuple(_find_warnings(effects, associations, quality)),
+        warnings=(
+            *_find_warnings(effects, associations),
+            *tell_dependence(fitted),
+            *(() if metrics is None else _find_quality_warnings(metrics, smallest=smallest)),
+        ),
     )
 
 
@@ -149,7 +157,7 @@ def _ask(effects: pd.DataFrame, associations: pd.DataFrame) -> str:
     return f"{question}, and {severity} within {comparison}?" if severity else f"{question}?"
 
 
-def _describe_effect(row: Row) -> str:
+def describe_effect(row: Row) -> str:
     """One region in words: percent and g, with their intervals."""
     comparison = str(row["contrast"]).partition(" - ")[0]
     direction = "smaller" if row["percent"] < 0 else "larger"
@@ -212,26 +220,32 @@ def _summarise_scale(rows: pd.DataFrame) -> str:
     )
 
 
-def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame, quality: pd.DataFrame | None) -> list[str]:
-    """Collect what a reader should know before believing the numbers."""
+def _find_warnings(effects: pd.DataFrame, associations: pd.DataFrame) -> list[str]:
+    """Collect what a reader should know of the models before believing the numbers."""
     notes = dict.fromkeys([*effects["head_size_note"].dropna(), *associations["head_size_note"].dropna()])
     warnings = [f"Head size: {note}." for note in notes if "could not be measured" in note]
-    warnings += [] if quality is None else _find_quality_warnings(quality)
     if len(effects) and (effects["vif"] > HIGH_VIF).any():
         warnings.append("Groups differ strongly in a covariate (vif above 5): their effect is hard to tell from it.")
     return warnings
 
 
-def _find_quality_warnings(quality: pd.DataFrame) -> list[str]:
-    """Collect what the quality table says against the scans."""
+def _find_quality_warnings(metrics: pd.DataFrame, *, smallest: int) -> list[str]:
+    """Collect what quality control says against the scans."""
     warnings = []
-    flagged = quality.loc[quality["hard_flags"].map(text_or) != "", "scan"].tolist()
-    if flagged:
-        warnings.append(
-            f"{count_things(len(flagged), 'scan carries', 'scans carry')} a quality flag: "
-            f"{join_words([str(scan) for scan in flagged])}. Look at the overlays before believing the numbers."
-        )
-    if len(set(quality["input_kind"])) > 1:
+    tails = {
+        "failed": "failed quality control; the statistics leave out what nobody decided to keep",
+        "flagged": "carry a flag and stay in. Look at them before believing the numbers",
+    }
+    for verdict, tail in tails.items():
+        scans = [str(scan) for scan in metrics.loc[metrics["verdict"] == verdict, "scan"]]
+        if not scans:
+            continue
+        names = f" ({join_words(scans)})" if not smallest and len(scans) <= MOST_NAMED else ""
+        if len(scans) == 1:
+            tail = tail.replace("carry", "carries").replace("stay in", "stays in").replace("at them", "at it")
+        count = count_things(len(scans), "scan") if len(scans) >= smallest else "Few scans"
+        warnings.append(f"{count}{names} {tail}.")
+    if len(set(metrics["input_kind"].dropna())) > 1:
         warnings.append(
             "Some scans show whole heads, others extracted brains; volumes may differ for that reason alone."
         )

@@ -30,7 +30,23 @@ P_COLUMNS = ("p", "p_permutation", "p_fdr", "p_familywise")
 def assemble_view(
     caption: str, columns: list[Column], cells: list[list[Cell]], rows: pd.DataFrame, link: str
 ) -> TableView:
-    """Make a view of one family; a column of notes is added if any fitted model has one."""
+    """Make a view of one family; a column of notes is added if any fitted model has one.
+
+    Parameters
+    ----------
+    caption
+        Caption of the view.
+    columns, cells
+        Heads and rows, one row of cells per row of `rows`.
+    rows
+        Rows of the table of a model: status, reason, formula, head_size_note, family and family_size.
+    link
+        Address of the full table.
+
+    Returns
+    -------
+    View whose refused rows say "not estimated" in the place of their first number, the reasons above the table.
+    """
     refused = (rows["status"] != "fitted").tolist()
     # Why a model was refused is said above the table; the first number of its row says that it was.
     cells = [

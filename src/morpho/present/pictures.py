@@ -1,104 +1,81 @@
-"""Pictures of the report: embedded in the page, and checked so that nothing leads out of it."""
+"""Pictures of the report: files beside its pages, checked so that nothing leads out of its folder."""
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from morpho.errors import ConfigError
 
-MIME_TYPES = {"svg": "image/svg+xml", "png": "image/png", "jpg": "image/jpeg"}
-EMBEDDED = re.compile(r"data:image/(svg\+xml|png|jpeg);base64,[A-Za-z0-9+/=]+")
-RELATIVE = re.compile(r"(?!/)[^:?#\\]+")  # no scheme, no host, no root
+RELATIVE = re.compile(r"(?!/)(?!data)[^:?#\\]+")  # no scheme, no host, no root
+TITLES = {
+    "effects_forest": "Effect sizes",
+    "effects_on_brain": "Effect sizes in the brain",
+    "claims": "Verdicts on the claims",
+    "specification": "The effect in every variant of the analysis",
+    "quality_groups": "Quality of the scans in both groups",
+    "flow": "From scans found to people analysed",
+}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its words. `source` is a data URI (`embed_image`) or a path relative to the report."""
+    """A picture with its words. `source` is a path relative to the report."""
 
     title: str
     source: str
     caption: str
 
 
-def embed_image(content: bytes, file_format: str) -> str:
-    """Encode a picture as a data URI.
+def choose_figures(
+    paths: Iterable[str], captions: Mapping[str, str], *, file_format: str
+) -> dict[str, tuple[Picture, Path]]:
+    """Choose the figures of one format, in their order.
 
     Parameters
     ----------
-    content
-        Content of the picture file.
-    file_format
-        "svg", "png" or "jpg".
-
-    Returns
-    -------
-    Text for the ``src`` of an image; inside it, an SVG can neither run scripts nor clash with another one.
-
-    Raises
-    ------
-    ConfigError
-        If the format is none of the three.
-
-    Examples
-    --------
-    >>> embed_image(b"<svg/>", "svg")
-    'data:image/svg+xml;base64,PHN2Zy8+'
-    """
-    if file_format not in MIME_TYPES:
-        message = f"A '{file_format}' picture cannot be shown in the report. Use {', '.join(MIME_TYPES)}."
-        raise ConfigError(message)
-    return f"data:{MIME_TYPES[file_format]};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def embed_pictures(
-    contents: Mapping[str, bytes], captions: Mapping[str, str], *, file_format: str
-) -> dict[str, Picture]:
-    """Embed pictures of one format, in their order.
-
-    Parameters
-    ----------
-    contents
-        Name -> content of the picture file.
+    paths
+        Files of the figures in all formats; the name of a figure is that of its file.
     captions
         Name -> sentences under the picture.
     file_format
-        "svg", "png" or "jpg".
+        Ending to choose, such as "svg".
 
     Returns
     -------
-    Name -> picture; figures are titled by their name in words, scans by their name as it is. A picture whose caption
-    is empty has nothing to show and is left out.
+    Name -> picture in the folder ``figures`` of the report, and its file. A figure whose caption is empty has nothing
+    to show and is left out.
     """
+    files = {Path(path).stem: Path(path) for path in paths if Path(path).suffix == f".{file_format}"}
     return {
-        name: Picture(
-            title=name if name.startswith("sub-") else name.replace("_", " ").capitalize(),
-            source=embed_image(content, file_format),
-            caption=captions[name],
-        )
-        for name, content in contents.items()
-        if captions[name]
+        name: (Picture(name_figure(name), f"figures/{path.name}", captions[name]), path)
+        for name, path in files.items()
+        if captions.get(name)
     }
 
 
-def check_address(address: str, *, embedded: bool) -> None:
+def name_figure(name: str) -> str:
+    """Title of a figure."""
+    words = name.replace("_", " ")
+    return TITLES.get(name, words[:1].upper() + words[1:])
+
+
+def check_address(address: str) -> None:
     """Refuse an address that leads out of the report's folder or onto the network.
 
     Parameters
     ----------
     address
-        Of a picture or link.
-    embedded
-        Whether a picture inside the page is allowed as well.
+        Of a picture, a link or a file.
 
     Raises
     ------
     ConfigError
-        If it is neither embedded nor relative to the report.
+        If it is not relative to the report.
     """
-    if (embedded and EMBEDDED.fullmatch(address)) or (RELATIVE.fullmatch(address) and not address.startswith("data")):
+    if RELATIVE.fullmatch(address) and ".." not in address.split("/"):
         return
-    message = f"The report cannot use '{address[:80]}'. Give a path relative to the report, or embed the picture."
+    message = f"The report cannot use '{address[:80]}'. Give a path relative to the report."
     raise ConfigError(message)

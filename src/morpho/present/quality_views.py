@@ -96,7 +96,17 @@ def is_flagged(row: Mapping[object, object], metric: str, median: float) -> bool
 
 
 def view_codes(metrics: pd.DataFrame) -> TableView:
-    """View how many scans have each hard failure and each flag, those that nobody has left out."""
+    """View how many scans have each hard failure and each flag.
+
+    Parameters
+    ----------
+    metrics
+        Columns hard_failures and flags, codes separated by commas.
+
+    Returns
+    -------
+    Hard failures first, in the order of the vocabulary; codes that no scan has are left out.
+    """
     counts: dict[str, int] = {}
     for name in ("hard_failures", "flags"):
         for codes in metrics[name]:
@@ -140,7 +150,17 @@ def decision_lines(decisions: pd.DataFrame | None) -> dict[str, str]:
 
 
 def view_agreement(agreement: pd.DataFrame) -> TableView:
-    """View how well pairs of raters agree."""
+    """View how well pairs of raters agree.
+
+    Parameters
+    ----------
+    agreement
+        Table of pairs of raters; may be empty.
+
+    Returns
+    -------
+    One row per pair; where there is no kappa, the reason stands in its place.
+    """
     columns = (
         Column("raters", "", numeric=False),
         Column("scans", "rated by both", numeric=True),

@@ -1,220 +1,181 @@
-"""The report: one HTML page that holds everything, needs no network and can be passed on.
+"""The report: a folder of pages that needs no network and no server, and can be zipped and passed on.
 
-Takes the tables, texts and pictures of a run, gives the text of the page. Opens and writes no file: the template and
-the pictures come in as text. Whatever comes from users is escaped.
+Takes the content of a run and the templates, gives the text of every file and the list of files to copy. Opens and
+writes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
-from morpho.present.claim_views import view_claims, view_deciding, view_untested
-from morpho.present.headline import write_headline
-from morpho.present.model_views import view_associations, view_effects
-from morpho.present.notes import (
-    explain_claims,
-    explain_groups,
-    explain_precision,
-    explain_regions,
-    explain_severity,
-)
-from morpho.present.pictures import Picture, check_address
-from morpho.present.sample_views import view_precision, view_regions, view_sample, view_sensitivity, view_sites
-from morpho.present.views import sort_by_flags, view_flow, view_plain, view_quality
-from morpho.present.wording import text_or
+from morpho.present.pages.background import view_methods_page, view_provenance_page, view_sample_page
+from morpho.present.pages.frame import TEMPLATE, PageWriter, has_scans, region_pages
+from morpho.present.pages.results import view_claims_page, view_index, view_region, view_regions_page
+from morpho.present.pages.scans import view_quality_page, view_scans
+from morpho.present.pictures import check_address
+from morpho.present.report_content import ReportContent, ReportTables
+from morpho.present.sharing import hash_ids, replace_ids, withhold_small, withhold_small_text
+from morpho.present.wording import roi_name
 
-EXCLUSION_LABELS = {
-    "participant_id": "participant", "session_id": "session", "scan": "scan", "stage": "stage", "reason": "reason",
-}  # fmt: skip
-SCAN_LABELS = {"participant_id": "participant", "session_id": "session", "path": "file", "reason": "reason"}
+# Tables about groups, which may be shared; sample and sites are left to the pages, which remove small cells.
+GROUP_TABLES = (
+    "group_comparison", "sensitivity", "severity_association", "claims", "claim_tests", "precision",
+    "quality_comparison",
+)  # fmt: skip
+SCAN_FOLDERS = ("pictures/", "thumbnails/", "viewer/")
+PERSON_FIGURES = ("distributions_", "severity_", "region_", "quality_groups", "flow")  # a mark for each person
+EFFECT_FIGURES = ("effects_", "specification")
 
 
-@dataclass(frozen=True)
-class ReportTables:
-    """Tables as they are on disk; each may have no rows.
-
-    `sample` is Table 1 as `morpho.infer.sharing.sample.render_sample` lays it out. `quality` is None where the
-    volumes come from a table, so that no scan was measured here; `regions`, the table of regions, then is None as well.
-    """
-
-    flow: pd.DataFrame
-    scans: pd.DataFrame
-    exclusions: pd.DataFrame
-    sample: pd.DataFrame
-    sites: pd.DataFrame
-    precision: pd.DataFrame
-    claims: pd.DataFrame
-    claim_tests: pd.DataFrame
-    effects: pd.DataFrame
-    sensitivity: pd.DataFrame
-    associations: pd.DataFrame
-    quality: pd.DataFrame | None
-    regions: pd.DataFrame | None
-
-
-@dataclass(frozen=True)
-class ReportWords:
-    """Words from elsewhere: what verdicts mean, what variants are, columns of the quality table, and sentences.
-
-    `precision` says what each test can find, one text per test. `methods` is plain text with empty lines between
-    paragraphs. `notes` are warnings of the caller, shown beside those that the tables give.
-    """
-
-    verdicts: Mapping[str, str]
-    variants: Mapping[str, str]
-    quality: Mapping[str, Mapping[str, object]]
-    precision: tuple[str, ...]
-    methods: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ReportContent:
-    """All that the report shows.
-
-    `settings` is the block ``models`` of the configuration. `figures` are shown in their order; `overlays` has one
-    picture per scan, keyed by scan. `links` maps names of tables (group_comparison, claims, precision and so on) to
-    paths relative to the report; absent ones get no link.
-    """
-
-    title: str
-    tables: ReportTables
-    words: ReportWords
-    settings: Mapping[str, Any]
-    figures: tuple[Picture, ...]
-    overlays: Mapping[str, Picture]
-    provenance: Mapping[str, str]
-    links: Mapping[str, str]
-
-
-def render_report(content: ReportContent, *, template: str) -> str:
-    """Render the report.
+def render_pages(content: ReportContent, templates: Mapping[str, str]) -> dict[str, str]:
+    """Render all files of the report that are text.
 
     Parameters
     ----------
     content
         What to show.
-    template
-        Source of ``report.html.jinja``.
+    templates
+        Files of ``workflow/report``, name -> text: templates of pages (``.jinja``), and style and scripts, which go
+        into the folder ``assets``.
 
     Returns
     -------
-    One HTML page.
+    Path in the report -> text. With ``options.share`` nothing is about a single scan or person; with a salt, ids are
+    hashes in texts and paths.
 
     Notes
     -----
-    A picture or link that is neither embedded nor a relative path is refused (ConfigError): the page would reach out of
-    its folder.
+    The address of a picture that leads out of the folder is refused (ConfigError).
     """
-    for picture in (*content.figures, *content.overlays.values()):
-        check_address(picture.source, embedded=True)
-    for link in content.links.values():
-        check_address(link, embedded=False)
-    links = {name: quote(link) for name, link in content.links.items()}
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    tables, words = content.tables, content.words
-    return environment.from_string(template).render(
-        title=content.title,
-        headline=write_headline(
-            tables.effects,
-            tables.associations,
-            tables.claims,
-            tables.quality,
-            confidence=content.settings["confidence"],
-        ),
-        notes=words.notes,
-        reading=_explain(content),
-        precision_sentences=[sentence for sentence in words.precision if sentence],
-        figures=content.figures,
-        overlays=_order_overlays(content),
-        methods=[paragraph for paragraph in words.methods.split("\n\n") if paragraph.strip()],
-        provenance=content.provenance,
-        is_table=tables.quality is None,
-        **_view_results(content, links),
-        **_view_sample(tables, words, links),
+    content = prepare_content(content)
+    for picture in content.figures.values():
+        check_address(picture.source)
+    for path in (*content.texts, *content.files):
+        check_address(path)
+    writer = PageWriter(content, templates)
+    pages = {
+        "index.html": writer.write("index.html", "index", "Results", view_index(content)),
+        "claims.html": writer.write("claims.html", "claims", "Claims", view_claims_page(content)),
+        "regions.html": writer.write("regions.html", "regions", "Regions", view_regions_page(content)),
+        "sample.html": writer.write("sample.html", "sample", "Sample", view_sample_page(content)),
+        "methods.html": writer.write("methods.html", "methods", "Methods", view_methods_page(content)),
+        "provenance.html": writer.write("provenance.html", "provenance", "Provenance", view_provenance_page(content)),
+    }
+    for roi, path in region_pages(content.tables).items():
+        name = roi_name(roi)
+        pages[path] = writer.write(path, "region", name[:1].upper() + name[1:], view_region(content, roi))
+    pages |= _render_scans(content, writer)
+    assets = {f"assets/{name}": text for name, text in templates.items() if not name.endswith(TEMPLATE)}
+    hashes = find_hashes(content)
+    shown = {**pages, **content.texts}
+    return {replace_ids(path, hashes): replace_ids(text, hashes) for path, text in shown.items()} | assets
+
+
+def _render_scans(content: ReportContent, writer: PageWriter) -> dict[str, str]:
+    """Render the quality page and the pages of scans, if there may be any."""
+    metrics = content.tables.metrics
+    if metrics is None or not has_scans(content):
+        return {}
+    pages = {"quality.html": writer.write("quality.html", "quality", "Quality", view_quality_page(content, metrics))}
+    for scan, values in view_scans(content, metrics):
+        path = f"scans/{scan}.html"
+        pages[path] = writer.write(path, "scan", scan, values)
+    return pages
+
+
+def choose_files(content: ReportContent) -> dict[str, Path]:
+    """Choose the files that the report has as they are: path in the report -> source.
+
+    Parameters
+    ----------
+    content
+        What the report shows.
+
+    Returns
+    -------
+    All of ``content.files``; without those of single scans in a report to share, and with ids replaced.
+    """
+    content = prepare_content(content)
+    hashes = find_hashes(content)
+    return {replace_ids(path, hashes): source for path, source in content.files.items()}
+
+
+def prepare_content(content: ReportContent) -> ReportContent:
+    """Take out of the content what a report to share must not have; nothing otherwise.
+
+    Parameters
+    ----------
+    content
+        What the report would show.
+
+    Returns
+    -------
+    Content without files and failures of scans, without tables of people and figures with marks of people, and without
+    rows that describe few people; where such a row was withheld, without the figures that would show it.
+    """
+    if not content.options.share:
+        return content
+    smallest = content.options.smallest
+    tables = content.tables
+    kept = _withhold(tables, smallest)
+    hidden = not kept.claims.equals(tables.claims)
+    fewer = len(kept.effects) < len(tables.effects)
+    figures = {
+        name: figure
+        for name, figure in content.figures.items()
+        if not name.startswith(PERSON_FIGURES) and not (fewer and name.startswith(EFFECT_FIGURES))
+    }
+    shown = {figure.source for figure in figures.values()}
+    texts = {}
+    for path, text in content.texts.items():
+        name = Path(path).stem
+        if path.startswith("tables/"):
+            if name in GROUP_TABLES and not (name == "claims" and hidden):
+                texts[path] = withhold_small_text(text, smallest) if path.endswith(".tsv") else text
+        elif path in shown:
+            texts[path] = text
+    files = {path: source for path, source in content.files.items() if path in shown}
+    notes = content.words.notes
+    if fewer:
+        notes = (
+            *notes,
+            f"Results of groups of fewer than {smallest} people are withheld from this report for sharing, and so are "
+            "the figures that would show them.",
+        )
+    return replace(
+        content,
+        tables=kept,
+        figures=figures,
+        texts=texts,
+        files=files,
+        failures={},
+        words=replace(content.words, notes=notes),
     )
 
 
-def _explain(content: ReportContent) -> dict[str, tuple[str, ...]]:
-    """Say how to read each section."""
+def _withhold(tables: ReportTables, smallest: int) -> ReportTables:
+    """Leave out the rows that describe few people, and everything about single scans."""
+    names = ("effects", "sensitivity", "associations", "claim_tests", "precision")
+    kept: dict[str, pd.DataFrame] = {name: withhold_small(getattr(tables, name), smallest) for name in names}
+    comparison = None if tables.comparison is None else withhold_small(tables.comparison, smallest)
+    lost = tables.claim_tests.drop(index=kept["claim_tests"].index)
+    claims = tables.claims.copy()
+    if len(lost):
+        told = f"Withheld: a group has fewer than {smallest} people."
+        claims.loc[claims["claim_id"].isin(lost["claim_id"]), "sentence"] = told
+    return replace(tables, **kept, claims=claims, comparison=comparison, deviations=None)
+
+
+def find_hashes(content: ReportContent) -> dict[str, str]:
+    """Make the hash of every participant whom a table names; none without a salt."""
+    if not content.options.salt:
+        return {}
     tables = content.tables
-    return {
-        "precision": explain_precision(tables.precision),
-        "claims": explain_claims(tables.claims, content.words.verdicts),
-        "groups": (
-            *explain_groups(tables.effects, tables.sensitivity, content.settings),
-            *explain_regions(tables.regions, set(tables.effects["roi"])),
-        ),
-        "severity": explain_severity(tables.associations, content.settings),
-    }
-
-
-def _view_results(content: ReportContent, links: Mapping[str, str]) -> dict[str, Any]:
-    """View the tables of results."""
-    tables, confidence = content.tables, content.settings["confidence"]
-    return {
-        "precision": view_precision(tables.precision, link=links.get("precision", "")),
-        "claims": view_claims(tables.claims, link=links.get("claims", "")),
-        "untested": view_untested(tables.claims),
-        "deciding": view_deciding(tables.claim_tests, link=links.get("claim_tests", "")),
-        "effects": view_effects(tables.effects, confidence=confidence, link=links.get("group_comparison", "")),
-        "sensitivity": view_sensitivity(tables.sensitivity, content.words.variants, link=links.get("sensitivity", "")),
-        "associations": view_associations(
-            tables.associations, confidence=confidence, link=links.get("severity_association", "")
-        ),
-    }
-
-
-def _view_sample(tables: ReportTables, words: ReportWords, links: Mapping[str, str]) -> dict[str, Any]:
-    """View the tables of people, sites and scans."""
-    quality, regions = tables.quality, tables.regions
-    return {
-        "flow": view_flow(tables.flow, tables.effects, is_table=quality is None),
-        "sample": view_sample(tables.sample, link=links.get("sample", "")),
-        "sites": view_sites(tables.sites, link=links.get("sites", "")),
-        "exclusions": view_plain(
-            tables.exclusions,
-            EXCLUSION_LABELS,
-            caption="Who was left out, where and why",
-            link=links.get("exclusions", ""),
-        ),
-        "not_chosen": view_plain(
-            _not_chosen(tables.scans),
-            SCAN_LABELS,
-            caption="Scans that were found but not chosen",
-            link=links.get("scans", ""),
-        ),
-        "regions": None if regions is None else view_regions(regions),
-        "quality": None if quality is None else view_quality(quality, words.quality, link=links.get("quality", "")),
-    }
-
-
-def _not_chosen(scans: pd.DataFrame) -> pd.DataFrame:
-    """Select the scans that exist but were not chosen."""
-    left: pd.DataFrame = scans[~scans["chosen"].astype(bool) & (scans["path"].map(text_or) != "")]
-    return left
-
-
-def _order_overlays(content: ReportContent) -> list[tuple[str, Picture, str]]:
-    """Name, picture and flags of every scan that has an overlay, troubled scans first, others behind."""
-    quality = content.tables.quality
-    if quality is None:
-        return []
-    ordered = sort_by_flags(quality)
-    flags = {
-        str(row["scan"]): ", ".join(
-            word.replace("_", " ")
-            for column in ("hard_flags", "cohort_flags")
-            for word in text_or(row[column]).split(",")
-            if word
-        )
-        for row in ordered.to_dict("records")
-    }
-    names = [*(name for name in flags if name in content.overlays), *(n for n in content.overlays if n not in flags)]
-    return [(name, content.overlays[name], flags.get(name, "")) for name in names]
+    named = [table["participant_id"] for table in (tables.scans, tables.exclusions, tables.decisions) if len(table)]
+    if tables.metrics is not None:
+        named.append(tables.metrics["participant_id"])
+    return hash_ids((str(name) for names in named for name in names.dropna()), content.options.salt)

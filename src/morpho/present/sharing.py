@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+import yaml
 
 COUNTS = re.compile(r"n(_(reference|comparison|with|without|cases|controls|patients|people|participants|scans|events))?"
                     r"|n_(all_scans|unflagged|human)")  # fmt: skip
@@ -25,6 +27,11 @@ PRIVATE = (
     "participants",
     "volumes",
 )  # keys of folders, files and lists of people
+
+
+def make_salt(*, wanted: bool) -> str:
+    """Make the secret of one report; "" if ids are not to be hashed."""
+    return secrets.token_hex(16) if wanted else ""
 
 
 def hash_ids(participants: Iterable[str], salt: str) -> dict[str, str]:
@@ -122,8 +129,8 @@ def _is_small(table: pd.DataFrame, smallest: int) -> pd.Series[Any]:
     return small
 
 
-def strip_config(config: Mapping[str, Any], *, private: bool) -> dict[str, Any]:
-    """Leave out of a configuration what names places or people.
+def write_config(config: Mapping[str, Any], *, private: bool) -> str:
+    """Write a configuration as YAML, if need be without what names places or people.
 
     Parameters
     ----------
@@ -134,10 +141,10 @@ def strip_config(config: Mapping[str, Any], *, private: bool) -> dict[str, Any]:
 
     Returns
     -------
-    A copy.
+    YAML text.
     """
-    stripped: dict[str, Any] = _strip(config) if private else dict(config)
-    return stripped
+    shown = _strip(config) if private else dict(config)
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _strip(value: Any) -> Any:

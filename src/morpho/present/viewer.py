@@ -71,11 +71,11 @@ def shrink_scan(images: ScanImages, *, voxel_mm: float = VOXEL_MM) -> tuple[Nift
     signal = np.where(mask, array_of(images.t1w), 0)[box]
     white = float(np.percentile(signal[mask[box]], BRIGHTEST)) or 1.0
     grey = np.round(_merge(signal, step) * ((LEVELS - 1) / white)).clip(0, LEVELS - 1)
-    small = (grey * (255 / (LEVELS - 1))).astype(np.uint8)
+    small = np.round(grey * (255 / (LEVELS - 1))).astype(np.uint8)
     padded = np.pad(labels_of(images.labels)[box], [(0, n) for n in step])
     middle = tuple(slice(n // 2, n // 2 + n * length, n) for n, length in zip(step, small.shape, strict=True))
     start = np.array([part.start for part in box])
-    affine = images.t1w.affine @ from_matvec(np.diag(step), start + (step - 1) / 2)
+    affine = images.t1w.affine @ from_matvec(np.diag(step.astype(np.float64)), start + (step - 1) / 2)
     return nib.Nifti1Image(small, affine), nib.Nifti1Image(padded[middle].astype(np.uint8), affine)
 
 
@@ -90,7 +90,9 @@ def _merge(values: NDArray[np.float32], step: NDArray[np.int_]) -> NDArray[np.fl
 
 def write_scan_script(images: ScanImages) -> str:
     """Write the script that hands the scan and its labels to the viewer."""
-    packed = {name: _pack(image) for name, image in zip(("t1w", "labels"), shrink_scan(images), strict=True)}
+    scan, labels = shrink_scan(images)
+    labels.header.set_intent("label")  # the viewer then draws index 0 as nothing, and does not blend indices
+    packed = {"t1w": _pack(scan), "labels": _pack(labels)}
     return f"window.morphoScan = {json.dumps(packed)};\n"
 
 

@@ -17,6 +17,8 @@ import yaml
 from nibabel.nifti1 import Nifti1Image
 from scipy import stats
 
+from morpho.present.pictures import Picture, name_figure
+from morpho.present.report_content import ReportContent, ReportOptions, ReportTables, ReportWords, ScanFailure
 from morpho.present.style import FigureStyle, read_style
 
 CONFIDENCE = 0.95
@@ -44,6 +46,13 @@ PUBLISHED: dict[str, dict[str, object]] = {
     )
 }
 TOO_FEW = "too few people: 2 patient with all values, where config models.min_group_size asks for 3"
+
+
+SETS = {
+    "all_scans": "with all measured scans",
+    "unflagged": "without flagged scans",
+    "human": "with the decisions of people alone",
+}
 
 
 def load_style() -> FigureStyle:
@@ -91,8 +100,11 @@ def make_effects() -> pd.DataFrame:
         row |= {"p": p, "p_permutation": p, "p_fdr": min(1.0, 2 * p), "p_familywise": min(1.0, 4 * p)}
         row |= {"bayes_factor_10": 0.5, "equivalence_bound_g": 0.2, "equivalence_p": 0.6}
         row |= {"g_ci90_low": g - 0.43, "g_ci90_high": g + 0.43}
+        row |= {"n_all_scans": 61, "effect_all_scans": g - 0.05, "n_unflagged": 55, "effect_unflagged": g + 0.05}
+        row |= {f"ci_{end}_{name}": g + half * sign for name in SETS for end, sign in (("low", -1), ("high", 1))}
+        row |= {"quality_g": 0.3, "motion_equivalent_mm_per_min": 7.9 * g / -0.7}
         rows.append(row | PUBLISHED.get(roi, {}) | {"t": g / 0.26, "vif": 1.1})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(n_human=np.nan, effect_human=np.nan)
 
 
 def make_sensitivity(effects: pd.DataFrame) -> pd.DataFrame:
@@ -297,7 +309,12 @@ def make_cohort() -> pd.DataFrame:
 def make_flow() -> pd.DataFrame:
     """Count `make_scans` and `make_cohort`, as the cohort stage writes them."""
     steps = [("found", np.nan, 61, 62), ("chosen", np.nan, 61, 61), ("measured", np.nan, 60, 60)]
-    steps += [("with_participants_row", np.nan, 60, 60), ("group", "control", 26, 26), ("group", "patient", 34, 34)]
+    steps += [
+        ("kept", np.nan, 60, 60),
+        ("with_participants_row", np.nan, 60, 60),
+        ("group", "control", 26, 26),
+        ("group", "patient", 34, 34),
+    ]
     return pd.DataFrame(steps, columns=["step", "group", "n_participants", "n_scans"])
 
 
@@ -310,24 +327,119 @@ def make_exclusions() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["participant_id", "session_id", "scan", "stage", "reason"])
 
 
-def make_quality() -> pd.DataFrame:
-    """Make the quality of six scans; sub-04 has a hard flag, sub-02 two cohort flags."""
-    names = [f"sub-{i:02d}" for i in range(6)]
-    table = pd.DataFrame({"scan": names, "input_kind": ["extracted"] * 3 + ["whole_head"] * 3})
-    table["hard_flags"] = [np.nan] * 4 + ["low_registration_correlation", np.nan]
-    table["cohort_flags"] = [np.nan, np.nan, "contrast_to_noise,mask_parts", np.nan, np.nan, np.nan]
-    table["brain_mask_volume_ml"] = 1432.123 + np.arange(6)
-    table["contrast_to_noise"] = [2.1, 2.2, 0.7, 2.15, 2.0, 2.3]
-    table["tiv_difference_percent"] = [np.nan] * 3 + [-2.13, 0.4, 1.2]
-    table["mask_parts"] = [1, 1, 4, 1, 1, 1]
-    table["registration_correlation"] = [0.91, 0.92, 0.9, 0.89, 0.41, 0.93]
+def make_metrics() -> pd.DataFrame:
+    """Metrics of seven scans; sub-05 has no numbers, sub-04 failed by a limit, sub-02 has two flags."""
+    names = [f"sub-{i:02d}" for i in range(6)] + ["sub-06_ses-2"]
+    table = pd.DataFrame({"participant_id": [name[:6] for name in names], "session_id": [""] * 6 + ["ses-2"]})
+    table["scan"] = names
+    table["input_kind"] = ["extracted"] * 3 + ["whole_head"] * 2 + [np.nan, "whole_head"]
+    table["verdict"] = ["passed", "passed", "flagged", "passed", "failed", "failed", "passed"]
+    table["hard_failures"] = [np.nan] * 4 + ["registration_failed", "not_a_brain", np.nan]
+    table["flags"] = [np.nan, np.nan, "low_contrast,mask_in_parts"] + [np.nan] * 4
+    table["reason"] = [
+        np.nan, np.nan,
+        "low_contrast: contrast_to_noise 0.7, robust z -5.1 (limit 3.5); mask_in_parts: mask_parts 4 (limit 3.5)",
+        np.nan, "registration_failed: registration_correlation 0.41 is below 0.5",
+        "not_a_brain: preprocess failed: <b>no brain</b> (log: logs/preprocess_t1w/sub-05/sub-05.log)", np.nan,
+    ]  # fmt: skip
+    table["quality_index"] = [-0.5, 0.1, 4.2, 0.0, 2.5, np.nan, -1.0]
+    table["distance"] = [0.1, 0.2, 3.0, 0.1, 5.0, np.nan, 0.0]
+    table["brain_mask_volume_ml"] = [1432.1, 1433.1, 1434.1, 1435.1, 1436.1, np.nan, 1437.1]
+    table["contrast_to_noise"] = [2.1, 2.2, 0.7, 2.15, 2.0, np.nan, 2.3]
+    table["mask_parts"] = [1, 1, 4, 1, 1, np.nan, 1]
+    table["registration_correlation"] = [0.91, 0.92, 0.9, 0.89, 0.41, np.nan, 0.93]
     return table
 
 
-QUALITY_DICTIONARY: dict[str, dict[str, object]] = {
-    "brain_mask_volume_ml": {"Description": "Volume of the brain mask", "Units": "mL"},
-    "contrast_to_noise": {"Description": "Contrast over noise", "Units": "ratio"},
-}
+def make_decisions() -> pd.DataFrame:
+    """Decide on the scans of `make_metrics`: people keep sub-04, leave out sub-02, and disagree on sub-03."""
+    table = make_metrics()[["participant_id", "session_id", "scan"]].copy()
+    table["human_decision"] = [np.nan, np.nan, "exclude", "unsure", "keep", np.nan, np.nan]
+    table["raters"] = [np.nan, np.nan, "AB: exclude", "AB: keep, CD: exclude", "AB: keep", np.nan, np.nan]
+    table["human_reason"] = [np.nan, np.nan, "moved", np.nan, np.nan, np.nan, np.nan]
+    table["decision"] = ["keep", "keep", "exclude", "keep", "keep", "exclude", "keep"]
+    table["basis"] = ["automatic", "automatic", "human", "automatic", "human", "automatic", "automatic"]
+    return table
+
+
+def make_deviations() -> pd.DataFrame:
+    """Volumes of two regions against the cohort; the left hippocampus of sub-02 is far too small."""
+    rows = []
+    for scan in make_metrics()["scan"].drop(index=5):
+        for roi, side, mean in (("hippocampus", "L", 3500.0), ("hippocampus", "R", 3600.0), ("dlpfc", "mean", 9000.0)):
+            far = scan == "sub-02" and side == "L"
+            volume = 2100.0 if far else mean + 10 * int(scan[5])
+            row = {"scan": scan, "roi": roi, "hemisphere": side, "volume_mm3": volume, "expected_mm3": mean}
+            rows.append(row | {"z": -6.5 if far else 0.1 * int(scan[5]), "adjusted_for": "head size, sex, age"})
+    return pd.DataFrame(rows)
+
+
+def make_comparison() -> pd.DataFrame:
+    """Quality of the groups: the index differs, ghosts could not be compared."""
+    base = {"status": "fitted", "reason": np.nan, "n_reference": 26, "n_comparison": 33, "mean_reference": -0.2}
+    base |= {"sd_reference": 1.0, "mean_comparison": 0.3, "sd_comparison": 1.1, "g": 0.45, "g_ci_low": -0.07}
+    base |= {"g_ci_high": 0.97}
+    missing = dict.fromkeys(("g", "g_ci_low", "g_ci_high", "mean_reference"), np.nan)
+    refused = base | missing | {"metric": "ghost_percent", "status": "refused", "reason": "too few people"}
+    return pd.DataFrame([base | {"metric": "quality_index"}, base | {"metric": "contrast_to_noise"}, refused])
+
+
+def make_agreement() -> pd.DataFrame:
+    """Agreement of two raters."""
+    row = {"rater_1": "AB", "rater_2": "CD", "n_scans": 22, "agreement": 0.91, "kappa": 0.62}
+    return pd.DataFrame([row | {"kappa_ci_low": 0.2, "kappa_ci_high": 1.0, "reason": np.nan}])
+
+
+def make_run_cost() -> pd.DataFrame:
+    """Cost of two steps."""
+    rows = [("register_to_template", 7, 81.0, 90.5, 560.0, 1200.0), ("preprocess_t1w", 7, 7.0, 9.0, 45.0, 640.0)]
+    return pd.DataFrame(rows, columns=["step", "n", "mean_s", "max_s", "cpu_s", "max_mb"])
+
+
+def make_report_tables(effects: pd.DataFrame, associations: pd.DataFrame) -> ReportTables:
+    """All tables of a report."""
+    return ReportTables(
+        flow=make_flow(), scans=make_scans(), exclusions=make_exclusions(), sample=make_sample(), sites=make_sites(),
+        precision=make_precision(), claims=make_claims(), claim_tests=make_claim_tests(), effects=effects,
+        sensitivity=make_sensitivity(effects), associations=associations, decisions=make_decisions(),
+        agreement=make_agreement(), run_cost=make_run_cost(), metrics=make_metrics(), deviations=make_deviations(),
+        comparison=make_comparison(), regions=make_regions(),
+    )  # fmt: skip
+
+
+def make_report_content(effects: pd.DataFrame, associations: pd.DataFrame) -> ReportContent:
+    """Content of a report of seven scans, with two figures and pictures of all scans but sub-05."""
+    scans = [scan for scan in make_metrics()["scan"] if scan != "sub-05"]
+    words = ReportWords(
+        verdicts=MEANINGS, variants=VARIANTS, sets=SETS, precision=("One region in words.", ""),
+        methods="First paragraph.\n\nSecond paragraph.", config="report:\n  title: A study\n",
+        notes=("A note of the caller.",),
+    )  # fmt: skip
+    tables = {
+        f"tables/{name}.tsv": f"roi\tn_reference\na\t9\n{name}\t26\n"
+        for name in ("group_comparison", "precision", "claims", "claim_tests")
+    }
+    tables["tables/metrics.tsv"] = "scan\tverdict\n" + "".join(f"{scan}\tpassed\n" for scan in scans)
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="200"><rect width="400" height="200"/></svg>'
+    names = ("effects_forest", "distributions_primary", "region_hippocampus")
+    pictures = {
+        f"{folder}/{scan}.webp": Path(f"{scan}.webp") for folder in ("pictures", "thumbnails") for scan in scans
+    }
+    return ReportContent(
+        tables=make_report_tables(effects, associations),
+        words=words,
+        options=ReportOptions(title="A study"),
+        settings=load_config()["models"],  # type: ignore[arg-type]
+        figures={name: Picture(name_figure(name), f"figures/{name}.svg", f"Caption of {name}.") for name in names},
+        provenance={"morpho": "0.1.0"},
+        failures={"sub-05": ScanFailure("preprocess", "no brain", "logs/preprocess_t1w/sub-05.log", "last line")},
+        texts=tables
+        | {f"figures/{name}.svg": drawing for name in names}
+        | {"viewer/sub-04.js": "window.morphoScan = {};\n", "viewer/labels.js": "window.morphoLabels = {};\n"},
+        files=pictures,
+    )
+
+
 SOFTWARE = (
     "python", "morpho", "antspyx", "onnxruntime", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels",
     "matplotlib", "snakemake",
@@ -340,6 +452,12 @@ def load_config() -> dict[str, object]:
     path = Path(__file__).parents[3] / "config" / "config.yaml"
     config: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return config
+
+
+def load_templates() -> dict[str, str]:
+    """Load the sources of all pages of the report."""
+    folder = Path(__file__).parents[3] / "workflow" / "report"
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 
 def load_template(name: str) -> str:
@@ -411,3 +529,9 @@ def residuals() -> pd.DataFrame:
 def associations(residuals: pd.DataFrame) -> pd.DataFrame:
     """Severity associations."""
     return make_associations(residuals)
+
+
+@pytest.fixture
+def content(effects: pd.DataFrame, associations: pd.DataFrame) -> ReportContent:
+    """Content of a report."""
+    return make_report_content(effects, associations)

@@ -32,9 +32,10 @@ from morpho.present.figures import (
     plot_severity_association,
 )
 from morpho.present.methods import collect_claim_facts, collect_facts, write_methods
-from morpho.present.pictures import embed_pictures
+from morpho.present.pictures import choose_figures
 from morpho.present.rendering import render_figure
-from morpho.present.report import ReportContent, ReportTables, ReportWords, render_report
+from morpho.present.report import render_pages
+from morpho.present.report_content import ReportContent, ReportOptions, ReportTables, ReportWords
 from morpho.present.specification import plot_specification
 from morpho.present.style import FigureStyle
 from morpho.reference_data import load_recovery, load_references
@@ -159,9 +160,8 @@ def present(
         "specification": caption_specification(tables["sensitivity"], tables["effects"], labels=VARIANTS, **what),
         f"severity_{SCALE}": caption_severity_association(tables["associations"], **scale),
     }
-    pictures = embed_pictures(
-        {name: render_figure(figure, "png", dpi=40) for name, figure in figures.items()}, captions, file_format="png"
-    )
+    assert all(render_figure(figure, "png", dpi=40) for figure in figures.values())
+    pictures = choose_figures([f"figures/{name}.png" for name in figures], captions, file_format="png")
     shown = {
         name: tables[name] for name in ("effects", "associations", "sensitivity", "claims", "claim_tests", "sites")
     }
@@ -186,20 +186,22 @@ def present(
     )  # fmt: skip
     methods = write_methods(facts, template=study.load_template("methods.jinja"))
     said = tuple(say_precision(row) for row in precision.to_dict("records"))
+    decisions = study.make_decisions().iloc[:0]
     content = ReportContent(
-        title="A study",
         tables=ReportTables(
             **shown, precision=precision, sample=render_sample(tables["sample"].fillna({"level": ""})), flow=flow,
-            scans=scans, exclusions=exclusions, quality=None, regions=None,
+            scans=scans, exclusions=exclusions, decisions=decisions, agreement=study.make_agreement().iloc[:0],
+            run_cost=study.make_run_cost().iloc[:0], metrics=None, deviations=None, comparison=None, regions=None,
         ),
-        words=ReportWords(MEANINGS, VARIANTS, {}, said, methods),
+        words=ReportWords(MEANINGS, VARIANTS, {}, said, methods, "report: {}"),
+        options=ReportOptions("A study"),
         settings=config["models"],
-        figures=tuple(pictures.values()),
-        overlays={},
+        figures={name: picture for name, (picture, _) in pictures.items()},
         provenance={},
-        links={},
     )  # fmt: skip
-    return Presented(render_report(content, template=study.load_template("report.html.jinja")), methods, tables)
+    pages = render_pages(content, study.load_templates())
+    html = "\n".join(text for path, text in pages.items() if path.endswith(".html"))
+    return Presented(html, methods, tables)
 
 
 def test_a_complete_study(tmp_path: Path, study: ModuleType, style: FigureStyle) -> None:
@@ -208,8 +210,8 @@ def test_a_complete_study(tmp_path: Path, study: ModuleType, style: FigureStyle)
     for part in (
         "this sample is consistent with 1 (C01).",
         "C01 consistent. All other claims are explored.",
-        "Not testable in this cohort (1)",
-        "Out of reach of T1w scans (1)",
+        "Not testable in this cohort",
+        "Out of reach of T1w scans",
         f"{SCALE} (n = 24): partial correlation",
         "Table 1: who was studied",
         "without one site",

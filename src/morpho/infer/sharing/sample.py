@@ -93,7 +93,7 @@ def describe_sample(
         {"site": site, **row} for site, part in parts.items() for row in _describe_part(part, chosen, present, groups)
     ]
     table = pd.DataFrame(rows, columns=[name for name in SAMPLE if name != "suppressed"])
-    return _suppress(table, smallest_cell) if smallest_cell > 0 else table.assign(suppressed=False)
+    return suppress_sample(table, smallest_cell)
 
 
 def render_sample(
@@ -218,8 +218,22 @@ def _describe_category(samples: Mapping[str, pd.Series], everyone: pd.Series) ->
     return rows
 
 
-def _suppress(table: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    """Empty small cells; where the size of a group at a site is one, everything about it."""
+def suppress_sample(table: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Empty small cells of Table 1; where the size of a group at a site is one, everything about it.
+
+    Parameters
+    ----------
+    table
+        Long form, as `describe_sample` gives it; its column suppressed may be absent.
+    smallest
+        Cells with fewer people are emptied, with as many others as it takes that sums do not tell them. 0: none.
+
+    Returns
+    -------
+    Columns of `SAMPLE`; where `smallest` is not 0, without ranges.
+    """
+    if smallest <= 0:
+        return table if "suppressed" in table else table.assign(suppressed=False)
     marked = table.assign(total=table["site"] == ALL_SITES)
     sizes = suppress_small_cells(
         marked[marked["variable"] == PEOPLE], count="n", sums=[["total", "group"]], smallest=smallest
