@@ -78,7 +78,9 @@ rule decide_scans:
         log_file("decide_scans", "cohort"),
     params:
         participants=drop_removed(config)["participants"],
-        code=source_digest("morpho.infer.quality.decisions", "morpho.infer.flow", "morpho.infer.cohort"),
+        code=source_digest(
+            "morpho.infer.quality.decisions", "morpho.infer.flow", "morpho.infer.cohort", "morpho.qc_decisions"
+        ),
     script:
         "../scripts/decide_scans.py"
 

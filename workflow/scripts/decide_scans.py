@@ -1,9 +1,10 @@
 """Adapter of rule `decide_scans`: tables in, `morpho.infer.quality.decisions.decide_scans`, tables out."""
 
+import pandas as pd
+
 from morpho.covariates import text_variables
-from morpho.infer.cohort import EXCLUSION_COLUMNS, describe_exclusions
+from morpho.infer.cohort import describe_exclusions
 from morpho.infer.flow import count_flow, describe_flow
-from morpho.infer.models import join_tables
 from morpho.infer.quality.decisions import agree_raters, decide_scans, list_excluded
 from morpho.infer.quality.dictionaries import RATER_AGREEMENT, SCAN_DECISIONS
 from morpho.logs import log_to
@@ -18,7 +19,7 @@ cohort = read_table(given.cohort, text=text_variables(snakemake.params.participa
 metrics = read_table(given.metrics[0]) if given.metrics else None
 human = read_decisions(given.human[0], scans["scan"]) if given.human else None
 decisions = decide_scans(scans, cohort["scan"], metrics, human)
-exclusions = join_tables([lost, list_excluded(decisions, cohort["scan"], metrics)], EXCLUSION_COLUMNS)
+exclusions = pd.concat([lost, list_excluded(decisions, cohort["scan"], metrics)])
 kept = decisions.loc[decisions["decision"] == "keep", "scan"]
 write_table(decisions, out.decisions, SCAN_DECISIONS)
 write_table(agree_raters(human), out.agreement, RATER_AGREEMENT)
