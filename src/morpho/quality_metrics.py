@@ -56,6 +56,12 @@ METRICS: dict[str, dict[str, str]] = {
         "without air",
         "Units": "percent",
     },
+    "brain_ghost_percent": {
+        "Description": "Ghost that the head casts upon its own brain when moved by half the field of view along an axis, "
+        "as slope of the signal that tissues do not explain on the moved scan, largest of the axes; missing if too "
+        "little brain lies under the moved scan",
+        "Units": "percent",
+    },
     "bias_field_percent": {
         "Description": "Shading by the coil inside the brain mask: 95th minus 5th percentile of raw over corrected "
         "signal, percent of its median",
@@ -185,6 +191,7 @@ METRIC_FLAGS: dict[str, tuple[str, str]] = {
     "noise_air_percent": ("", "noisy"),
     "ghost_percent": ("", "ghosting"),
     "air_artefact_percent": ("", "ghosting"),
+    "brain_ghost_percent": ("", "ghosting"),
     "bias_field_percent": ("", "strong_shading"),
     "blur_fwhm_mm": ("", "blurred"),
     "edge_width_mm": ("", "blurred"),

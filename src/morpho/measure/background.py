@@ -20,6 +20,7 @@ LOGGER = logging.getLogger(__name__)
 Mask = NDArray[np.bool_]
 
 HEAD_SIGNAL = 0.4  # of white matter: skin and fat are above it, ghosts and noise below
+SMALLEST_PART_ML = 4.0  # an ear; noise makes smaller ones
 COARSE_MM = 4.0  # the head is outlined on blocks of about this size
 AIR_DISTANCE_MM = 12.0  # nearer to the head lie ringing, blur and chemical shift
 LEAST_AIR_ML = 30.0
@@ -101,13 +102,14 @@ def measure_background(
 
 
 def _outline_head(signal: FloatArray, brain: Mask, voxel_mm: NDArray[np.float64], threshold: float) -> Mask:
-    """Head with all that it encloses, shape of `signal`: bright blocks connected with the brain, closed and filled."""
+    """Head with all that it encloses, shape of `signal`: brain and larger bright parts, closed and filled."""
     block = np.maximum(1, np.rint(COARSE_MM / voxel_mm)).astype(int)
     bright = _block_mean(signal, block) > threshold
     inside = _block_mean(brain.astype(np.float32), block) > 0
-    parts, _ = ndimage.label(ndimage.binary_opening(bright) | inside)
-    coarse = np.isin(parts, np.unique(parts[inside]))
-    coarse = np.pad(coarse, 4, mode="edge")
+    parts, _ = ndimage.label(bright | inside, np.ones((3, 3, 3)))
+    large = np.bincount(parts.ravel()) * float(np.prod(block * voxel_mm)) > SMALLEST_PART_ML * MM3_PER_ML
+    large[0] = False
+    coarse = np.pad(large[parts], 4, mode="edge")
     coarse = ndimage.binary_closing(coarse, iterations=4, border_value=0)
     coarse = ndimage.binary_fill_holes(coarse)[4:-4, 4:-4, 4:-4]
     fine = np.kron(coarse, np.ones(block, dtype=bool))

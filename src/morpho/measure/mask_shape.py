@@ -33,6 +33,25 @@ class MaskShape:
     edge_contact_mm2: float
 
 
+def box_in_raw(part: Nifti1Image, raw: Nifti1Image) -> tuple[slice, slice, slice]:
+    """Box of a raw scan that a cropped image covers.
+
+    Parameters
+    ----------
+    part : shape (X, Y, Z, ...)
+        Image on a part of the grid of `raw`.
+    raw : shape (U, V, W)
+        Raw scan with the same axes.
+
+    Returns
+    -------
+    Voxels of `raw` from the first to the last of `part`, per axis.
+    """
+    start = np.rint((np.linalg.inv(raw.affine) @ part.affine)[:3, 3]).astype(int)
+    first, second, third = (slice(low, low + size) for low, size in zip(start, part.shape[:3], strict=True))
+    return first, second, third
+
+
 def place_in_raw(mask: Nifti1Image, raw: Nifti1Image) -> Mask:
     """Put a mask of a cropped scan back on the grid of the raw scan.
 
@@ -47,10 +66,8 @@ def place_in_raw(mask: Nifti1Image, raw: Nifti1Image) -> Mask:
     -------
     Mask of shape (U, V, W).
     """
-    start = np.rint((np.linalg.inv(raw.affine) @ mask.affine)[:3, 3]).astype(int)
     whole: Mask = np.zeros(raw.shape, dtype=bool)
-    box = tuple(slice(first, first + size) for first, size in zip(start, mask.shape, strict=True))
-    whole[box] = mask_of(mask)
+    whole[box_in_raw(mask, raw)] = mask_of(mask)
     return whole
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from nibabel.nifti1 import Nifti1Image
-from numpy.typing import NDArray
 
-from morpho.images import FloatArray, array_of, check_same_grid, mask_of, voxel_volume_mm3
+from morpho.images import array_of, check_same_grid, mask_of, voxel_volume_mm3
 from morpho.measure.background import Background, measure_background
+from morpho.measure.ghost import ghost_within_brain_percent, unexplained_signal
 from morpho.measure.mask_shape import (
     blanked_voxels,
+    box_in_raw,
     contact_area_mm2,
     measure_mask_shape,
     place_in_raw,
@@ -134,39 +135,30 @@ def _measure_signal(scan: MeasuredScan) -> dict[str, float]:
 
 
 def _measure_raw(scan: MeasuredScan) -> dict[str, float]:
-    """Shading, background and shape of the mask, on the grid of the raw scan."""
-    raw, voxel_mm = array_of(scan.raw), voxel_edges_mm(scan.raw)
-    brain, corrected = place_in_raw(scan.brain_mask, scan.raw), np.zeros(scan.raw.shape, np.float32)
-    corrected[brain] = array_of(scan.t1w)[mask_of(scan.brain_mask)]
+    """Shading, ghosts, air and shape of the mask, from the raw scan."""
+    raw, voxel_mm, box = array_of(scan.raw), voxel_edges_mm(scan.raw), box_in_raw(scan.brain_mask, scan.raw)
+    brain, part, corrected = place_in_raw(scan.brain_mask, scan.raw), mask_of(scan.brain_mask), array_of(scan.t1w)
     blanked = blanked_voxels(raw, float(np.prod(voxel_mm)))
     shape = measure_mask_shape(brain, ~blanked, voxel_mm)
+    tissues = array_of(scan.csf), array_of(scan.grey_matter), array_of(scan.white_matter)
+    white = tissues[2] >= PURE_TISSUE
+    air, ghost = Background(), MISSING
+    if white.any():
+        white_signal, residual = float(raw[box][white].mean()), unexplained_signal(corrected, tissues)
+        air = measure_background(raw, brain, blanked, voxel_mm, white_signal)
+        ghost = ghost_within_brain_percent(raw, box, residual, part, white_signal, float(np.prod(voxel_mm)))
     is_head = scan.input_kind == "whole_head"
-    air = _measure_air(scan, raw, brain, blanked, voxel_mm)
     return {
         "noise_air_percent": air.noise_percent,
         "ghost_percent": air.ghost_percent,
         "air_artefact_percent": air.artefact_percent,
-        "bias_field_percent": shading_percent(raw, corrected, brain),
+        "brain_ghost_percent": ghost,
+        "bias_field_percent": shading_percent(raw[box], corrected, part),
         "mask_parts": shape.parts,
         "mask_holes_mm3": shape.holes_mm3,
         "edge_contact_mm2": shape.edge_contact_mm2,
         "defacing_contact_mm2": contact_area_mm2(brain, blanked, voxel_mm) if is_head else MISSING,
     }
-
-
-def _measure_air(
-    scan: MeasuredScan,
-    raw: FloatArray,
-    brain: NDArray[np.bool_],
-    blanked: NDArray[np.bool_],
-    voxel_mm: NDArray[np.float64],
-) -> Background:
-    """Background of a scan whose white matter is known."""
-    pure = array_of(scan.white_matter) >= PURE_TISSUE
-    white = place_in_raw(Nifti1Image(pure.astype(np.uint8), scan.white_matter.affine), scan.raw)
-    if not white.any():
-        return Background()
-    return measure_background(raw, brain, blanked, voxel_mm, float(raw[white].mean()))
 
 
 def _measure_asymmetry(volumes: pd.DataFrame) -> dict[str, float]:
