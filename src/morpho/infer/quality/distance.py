@@ -20,7 +20,7 @@ FARTHEST = 10.0  # robust z beyond which a value does not move its scan farther 
 # What tells of motion and noise in the signal itself; neither anatomy nor what a site's coil and protocol make.
 IMAGE_METRICS = (
     "contrast_to_noise", "white_matter_snr", "noise_white_percent", "noise_air_percent", "ghost_percent",
-    "air_artefact_percent", "blur_fwhm_mm",
+    "air_artefact_percent", "blur_fwhm_mm", "edge_width_mm",
 )  # fmt: skip
 
 
