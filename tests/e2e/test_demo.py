@@ -1,16 +1,22 @@
-"""The whole workflow, run as a user runs it, on a tiny simulated cohort with one planted effect and one broken scan."""
+"""The whole workflow, run as a user runs it, on a tiny simulated cohort with one planted effect and one broken scan.
+
+Its report is opened in a browser, and what is decided there is fed back.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from morpho.atlas import find_data_file as find
 from morpho.atlas import load_atlas, load_template
@@ -25,7 +31,16 @@ CONTROL_SCALES, BROKEN = (0.96, 0.92, 0.94), "sub-07"
 SETTINGS = {
     "preprocess": {"margin_mm": 6},
     "register": {"resolution_mm": 3.0, "iterations": [40, 20, 5]},
-    "models": {"covariates": [], "head_size": "none"},
+    "models": {"covariates": [], "head_size": "none", "min_group_size": 2},
+}
+MEASURING = {
+    "preprocess_t1w",
+    "segment_tissue",
+    "register_to_template",
+    "label_regions",
+    "measure_volumes",
+    "measure_quality",
+    "plot_overlay",
 }
 
 
@@ -149,15 +164,90 @@ def test_structures_are_where_the_regions_say(cohort):
     labels = read_labels(ROOT / "config/atlas-desikankilliany_labels.tsv").set_index(["name", "hemisphere"])["index"]
     for number, name in enumerate(STRUCTURES):
         np.testing.assert_array_equal(regions == labels[name], structures[..., number] >= 0.5)
-    quality = read_group(cohort, "quality.tsv")
-    assert quality["structure_overlap"].between(0.4, 1).all()
-    assert quality["hard_flags"].isna().all()
+    metrics = read_group(cohort, "metrics.tsv").set_index("scan")
+    assert metrics.loc[metrics.index != BROKEN, "structure_overlap"].between(0.4, 1).all()
 
 
-def test_the_report_needs_nothing_beside_it(cohort):
-    html = (cohort / "out" / "report.html").read_text(encoding="utf-8")
-    assert BROKEN in html
-    assert 'src="http' not in html
+def test_a_scan_that_cannot_be_read_is_a_row_of_the_metrics_with_the_name_of_its_fault(cohort):
+    metrics = read_group(cohort, "metrics.tsv").set_index("scan")
+    assert metrics.loc[BROKEN, ["verdict", "hard_failures"]].tolist() == ["failed", "unreadable_image"]
+    assert (metrics.loc[metrics.index != BROKEN, "verdict"] != "failed").all()
+    decisions = read_group(cohort, "scan_decisions.tsv").set_index("scan")["decision"]
+    assert sorted(decisions.index[decisions == "keep"]) == [f"sub-{number:02d}" for number in range(1, 7)]
+
+
+def test_every_figure_is_there_in_three_formats_with_its_data(cohort):
+    figures = cohort / "out" / "group" / "figures"
+    names = {path.stem for path in figures.glob("*.svg")}
+    assert {"effects_forest", "effects_on_brain", "flow", "quality_groups", "region_hippocampus"} <= names
+    for name in names:
+        assert all((figures / f"{name}.{ending}").stat().st_size for ending in ("pdf", "png", "tsv"))
+
+
+def test_the_report_opens_from_disk_and_shows_who_was_lost(cohort, open_page):
+    report = cohort / "out" / "report"
+    page = open_page(report / "index.html")
+    assert "truncated or damaged" in page.content() or "cannot be read as NIfTI" in page.content()
+    for path in sorted(report.rglob("*.html")):
+        page.goto(path.as_uri())
+        assert page.locator("h1").count() == 1
+
+
+def test_tables_of_the_report_sort_and_filter(cohort, open_page):
+    page = open_page(cohort / "out" / "report" / "quality.html")
+    table = page.locator("table:has(caption:text-is('All scans and their metrics'))")
+    table.locator("thead button", has_text="registration correlation").click()
+    metrics = read_group(cohort, "metrics.tsv").sort_values("registration_correlation")
+    assert table.locator("tbody tr:visible th").all_inner_texts() == metrics["scan"].tolist()
+    page.get_by_label("Filter the rows of All scans and their metrics").fill("failed")
+    assert table.locator("tbody tr:visible th").all_inner_texts() == [BROKEN]
+
+
+def test_the_viewer_draws_a_measured_scan(cohort, open_page, tmp_path):
+    page = open_page(cohort / "out" / "report" / "scans" / "sub-03.html")
+    page.get_by_role("button", name="Show the scan").click()
+    page.wait_for_selector("body[data-viewer=ready]", timeout=30_000)
+    page.wait_for_timeout(500)
+    page.locator("#canvas").screenshot(path=tmp_path / "viewer.png")
+    pixels = np.asarray(Image.open(tmp_path / "viewer.png").convert("RGB"), dtype=float)
+    assert pixels.max(axis=-1).std() > 10
+    assert (pixels.max(axis=-1) - pixels.min(axis=-1)).max() > 50  # labels are coloured
+
+
+def rate_in_browser(page: Any, ratings: dict[str, str], place: Path) -> Path:
+    """Rate scans on the quality page; gives the file that it saves."""
+    page.fill("#rater", "AB")
+    for scan, decision in ratings.items():
+        page.locator(f"article[data-scan='{scan}'] button", has_text=decision).first.click()
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(place)
+    return place
+
+
+def test_a_rating_from_the_browser_changes_the_statistics_and_nothing_is_measured_again(
+    cohort: Path, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The group difference without one control is that of the two others, by hand."""
+    page = open_page(cohort / "out" / "report" / "quality.html")
+    decisions = rate_in_browser(page, {"sub-01": "exclude", "sub-02": "keep"}, tmp_path / "qc_decisions.tsv")
+    quality = {"decisions": str(decisions)}
+    planned = planned_jobs(cohort, quality=quality)
+    assert {"decide_scans", "compare_groups", "write_report"} <= set(planned)
+    assert not MEASURING & set(planned)
+    before = read_group(cohort, "group_comparison.tsv").set_index(["family", "roi", "hemisphere"])
+    run = run_snakemake(cohort, "statistics", quality=quality)
+    assert run.returncode == 0, run.stdout + run.stderr
+    row = ("primary", "hippocampus", "mean")
+    after = read_group(cohort, "group_comparison.tsv").set_index(["family", "roi", "hemisphere"])
+    people = read_group(cohort, "cohort.tsv").set_index("participant_id")["hippocampus_mean_mm3"]
+    by_hand = people[["sub-04", "sub-05", "sub-06"]].mean() - people[["sub-02", "sub-03"]].mean()
+    assert after.loc[row, "estimate_mm3"] == pytest.approx(by_hand, rel=1e-6)
+    assert after.loc[row, "estimate_mm3"] != pytest.approx(before.loc[row, "estimate_mm3"], rel=1e-3)
+    assert after.loc[row, "effect_all_scans"] == pytest.approx(before.loc[row, "g"], rel=1e-6)
+    assert after.loc[row, ["n_reference", "n_all_scans", "n_human"]].tolist() == [2, 6, 5]
+    again = run_snakemake(cohort)  # as it was, for the tests that follow
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_the_bids_folder_is_left_as_it_was(cohort):
@@ -172,22 +262,28 @@ def test_a_second_run_has_nothing_to_do(cohort):
 def test_a_figure_option_reruns_figures_only(cohort):
     planned = planned_jobs(cohort, figures={"dpi": 100})
     figures = {
-        "plot_overlay",
         "plot_effects",
         "plot_distributions",
         "plot_severity",
         "plot_specification",
         "plot_claims",
+        "plot_regions",
+        "plot_flow",
+        "plot_quality",
     }
     assert set(planned) == figures | {"write_report", "all"}
+    assert set(planned_jobs(cohort, "figures", figures={"dpi": 100})) == figures | {"figures"}
+
+
+def test_the_report_is_written_again_by_itself(cohort):
+    planned = planned_jobs(cohort, "report", report={"title": "Another title"})
+    assert planned == {"write_report": 1, "report": 1}
 
 
 def test_a_model_option_reruns_models_and_what_follows(cohort):
     planned = planned_jobs(cohort, models={**SETTINGS["models"], "confidence": 0.9})
     assert "compare_groups" in planned
-    assert not {"preprocess_t1w", "register_to_template", "segment_tissue", "label_regions", "measure_volumes"} & set(
-        planned
-    )
+    assert not MEASURING & set(planned)
 
 
 def test_a_new_participant_is_the_only_one_measured(cohort):
