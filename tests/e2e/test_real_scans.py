@@ -31,7 +31,7 @@ PLAUSIBLE_ML = {
 
 
 def measure(dataset: str, participants: list[str], folder: Path, *studies: str) -> Path:
-    """Run the workflow on participants of a data set (all if none is named), with some configurations; give the output."""
+    """Run the workflow on participants of a data set, everybody if none is named; give the output folder."""
     if not (DATA / dataset).is_dir():
         pytest.skip(f"real scans of {dataset} are not here (MORPHO_TEST_DATA)")
     settings = {
