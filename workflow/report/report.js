@@ -42,6 +42,9 @@ morpho.button = (label, action) => {
   return button;
 };
 
+// Number that a text begins with; thousands are parted by narrow spaces.
+const numberIn = text => text === "inf" ? Infinity : parseFloat(text.replace(/\u2212/g, "-").replace(/[\u00a0\u202f]/g, ""));
+
 // Sort by a column; a second time, the other way. Cells without a value stay at the end.
 function sortBy(table, head, index, heads) {
   const down = head.getAttribute("aria-sort") === "ascending", numeric = head.classList.contains("n");
@@ -49,7 +52,7 @@ function sortBy(table, head, index, heads) {
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   const value = row => row.cells[index].dataset.v ?? row.cells[index].textContent;
   const body = table.tBodies[0];
-  const keyed = [...body.rows].map(row => [row, numeric ? parseFloat(value(row).replace("\u2212", "-")) : value(row)]);
+  const keyed = [...body.rows].map(row => [row, numeric ? numberIn(value(row)) : value(row)]);
   const absent = key => numeric ? Number.isNaN(key) : key === "";
   keyed.sort(([, a], [, b]) => {
     if (absent(a) || absent(b)) return absent(a) - absent(b);
@@ -101,5 +104,8 @@ function addTools(table) {
 
 document.querySelectorAll("table.data").forEach(addTools);
 
-// A closed section does not print.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(part => { part.open = true; }));
+// A closed section does not print, nor does a picture that nobody has scrolled to.
+addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach(part => { part.open = true; });
+  document.querySelectorAll("img[loading]").forEach(image => { image.loading = "eager"; });
+});

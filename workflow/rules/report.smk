@@ -39,7 +39,7 @@ EXCLUSIONS = [
 # Tables that travel with the report.
 LINKED = [
     *RESULTS.values(),
-    *(path for path in QUALITY.values() if path),
+    *(path for name, path in QUALITY.items() if path and name != "deviations"),  # large, and on the pages of scans
     rules.describe_precision.output.precision,
     rules.describe_sample.output.sample,
     rules.decide_scans.output.exclusions,
@@ -120,7 +120,7 @@ rule write_report:
         family=FAMILIES[0],
         tables=[*RESULTS, *QUALITY],
         logs=f"{OUT}/logs",
-        figure_format="svg" if "svg" in FORMATS else next((name for name in FORMATS if name != "pdf"), "png"),
+        figure_format="png" if "png" in FORMATS else "svg",
         provenance={
             "claims file": f"{Path(CLAIMS_FILE).name}, SHA-256 {CLAIMS_SHA256}",
             **({} if TABLES else ATLAS | WEIGHTS),

@@ -26,6 +26,8 @@ from morpho.present.wording import (
 
 Row = dict[Hashable, Any]
 
+EVIDENCE = "strongest published evidence"  # label of a column
+
 
 def view_claims(claims: pd.DataFrame, *, link: str) -> TableView:
     """View the claims that were tested: claim, verdict, what was found, and the strongest published evidence.
@@ -47,7 +49,7 @@ def view_claims(claims: pd.DataFrame, *, link: str) -> TableView:
             ("claim", ""),
             ("verdict", "of this sample"),
             ("what was found", "interval over all deciding regions together"),
-            ("strongest published evidence", ""),
+            (EVIDENCE, ""),
         )
     )
     rows = [

@@ -31,6 +31,7 @@ STAGES = {"measured": "measure", "kept": "quality", "with_participants_row": "co
 MOST_REASONS = 5
 LONGEST_REASON = 110
 FEW = "few"
+OTHER_MODELS = "severity models"  # who is not in these is still in the group models
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def view_flow(tables: FlowTables, *, smallest: int = 0) -> Flow:
     ]
     analysed = () if hidden else _view_analysed(tables.effects, smallest)
     lost = tables.exclusions[tables.exclusions["stage"] == "models"] if len(tables.exclusions) else tables.exclusions
+    lost = lost[~lost["reason"].map(text_or).str.contains(OTHER_MODELS)] if len(lost) else lost
     return Flow(tuple(steps), tuple(boxes), analysed, _count_reasons(lost, smallest))
 
 

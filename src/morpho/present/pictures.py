@@ -22,11 +22,15 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with its words. `source` is a path relative to the report."""
+    """A picture with its words. `source` is a path relative to the report, `size` width and height on the page.
+
+    The size is in pixels of the page (1/96 inch); None leaves it to the file.
+    """
 
     title: str
     source: str
     caption: str
+    size: tuple[int, int] | None = None
 
 
 def choose_figures(

@@ -14,7 +14,7 @@ import pandas as pd
 
 from morpho.present.pages.background import view_methods_page, view_provenance_page, view_sample_page
 from morpho.present.pages.frame import TEMPLATE, PageWriter, has_scans, region_pages
-from morpho.present.pages.results import view_claims_page, view_index, view_region, view_regions_page
+from morpho.present.pages.results import list_figures, view_claims_page, view_index, view_region, view_regions_page
 from morpho.present.pages.scans import view_quality_page, view_scans
 from morpho.present.pictures import check_address
 from morpho.present.report_content import ReportContent, ReportTables
@@ -61,6 +61,7 @@ def render_pages(content: ReportContent, templates: Mapping[str, str]) -> dict[s
         "index.html": writer.write("index.html", "index", "Results", view_index(content)),
         "claims.html": writer.write("claims.html", "claims", "Claims", view_claims_page(content)),
         "regions.html": writer.write("regions.html", "regions", "Regions", view_regions_page(content)),
+        "figures.html": writer.write("figures.html", "figures", "Figures", {"figures": list_figures(content)}),
         "sample.html": writer.write("sample.html", "sample", "Sample", view_sample_page(content)),
         "methods.html": writer.write("methods.html", "methods", "Methods", view_methods_page(content)),
         "provenance.html": writer.write("provenance.html", "provenance", "Provenance", view_provenance_page(content)),
@@ -87,8 +88,8 @@ def _render_scans(content: ReportContent, writer: PageWriter) -> dict[str, str]:
     return pages
 
 
-def choose_files(content: ReportContent) -> dict[str, Path]:
-    """Choose the files that the report has as they are: path in the report -> source.
+def choose_files(content: ReportContent) -> dict[str, Path | bytes]:
+    """Choose the files that the report has as they are: path in the report -> content, or source to copy.
 
     Parameters
     ----------

@@ -89,9 +89,9 @@ class ReportContent:
     """All that the report shows.
 
     `settings` is the block ``models`` of the configuration. `figures` are keyed by name. `texts` and `files` go into
-    the folder as they are: path in the report -> text (tables, SVG figures, scripts of the viewer) or source file
-    (pictures, the viewer). The picture of a scan is ``pictures/<scan>.webp``, its small one ``thumbnails/<scan>.webp``,
-    its 3D data ``viewer/<scan>.js``.
+    the folder as they are: path in the report -> text (tables, SVG figures, scripts of the viewer), or content or
+    source of a file (figures and pictures of pixels, the viewer). The picture of a scan is ``pictures/<scan>.webp``,
+    its small one ``thumbnails/<scan>.webp``, its 3D data ``viewer/<scan>.js``.
     """
 
     tables: ReportTables
@@ -102,7 +102,7 @@ class ReportContent:
     provenance: Mapping[str, str]
     failures: Mapping[str, ScanFailure] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, Path | bytes] = field(default_factory=dict)
 
     @property
     def smallest(self) -> int:

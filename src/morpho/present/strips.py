@@ -27,12 +27,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Strip:
-    """Positions on a strip, 0 to 100: where the middle 90 % begins, how wide it is, the median, and the scan."""
+    """Places on a strip in whole per cent of its width: where the middle 90 % begins and ends, the median, the scan."""
 
-    start: float
-    width: float
-    median: float
-    value: float
+    start: int
+    end: int
+    median: int
+    value: int
 
 
 def measure_spread(values: pd.Series[Any]) -> Spread | None:
@@ -63,8 +63,7 @@ def place_on_strip(value: Any, spread: Spread | None) -> Strip | None:
     if not right > left or not math.isfinite(right - left):
         return None
 
-    def place(number: float) -> float:
-        return round(EDGE + (100 - 2 * EDGE) * (number - left) / (right - left), 1)
+    def place(number: float) -> int:
+        return round(EDGE + (100 - 2 * EDGE) * (number - left) / (right - left))
 
-    start = place(spread.low)
-    return Strip(start, round(place(spread.high) - start, 1), place(spread.median), place(float(value)))
+    return Strip(place(spread.low), place(spread.high), place(spread.median), place(float(value)))

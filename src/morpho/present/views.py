@@ -5,16 +5,18 @@ Takes the tables of the run, gives `TableView` objects of plain text. Full numbe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from morpho.present.wording import format_number, text_or
+from morpho.present.wording import MINUS, THOUSANDS, format_number, text_or
 
 Row = dict[Hashable, Any]
 
+PLAIN_NUMBER = re.compile(rf"{MINUS}?[0-9{THOUSANDS}]+(\.[0-9]+)?")
 UNSORTED = ""  # sorts behind everything else
 
 
@@ -29,6 +31,11 @@ class Cell:
     sort: str
     flagged: bool = False
     link: str = ""
+
+    @property
+    def value(self) -> str:
+        """Value to sort by where the text does not tell it; "" where it does: the same text, or a plain number."""
+        return "" if self.sort == self.text or PLAIN_NUMBER.fullmatch(self.text) else self.sort
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,16 @@ def drop_empty_columns(view: TableView, *, keep: Sequence[str] = ()) -> TableVie
         view,
         columns=tuple(view.columns[index] for index in shown),
         rows=tuple(tuple(row[index] for index in shown) for row in view.rows),
+    )
+
+
+def drop_column(view: TableView, label: str) -> TableView:
+    """Leave out the columns of one label."""
+    kept = [index for index, column in enumerate(view.columns) if column.label != label]
+    return replace(
+        view,
+        columns=tuple(view.columns[index] for index in kept),
+        rows=tuple(tuple(row[index] for index in kept) for row in view.rows),
     )
 
 

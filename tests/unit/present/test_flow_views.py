@@ -25,6 +25,8 @@ def test_steps_go_from_found_to_analysed_with_losses(tables: FlowTables) -> None
     assert flow.steps[1].losses == (Loss("1", "run-1 comes first"),)
     assert [step.count for step in flow.groups] == ["26", "34"]
     assert [(step.count, step.words.split(":")[0]) for step in flow.analysed] == [("26", "control"), ("33", "patient")]
+    severity = tables.exclusions.assign(reason="not in 64 of 128 severity models: no value for BDI")
+    assert view_flow(replace(tables, exclusions=severity)).not_analysed == ()
     assert flow.not_analysed == (Loss("1", "not in 13 of 13 group models: no value for age_years"),)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from io import BytesIO
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from morpho.atlas import find_data_file
 from morpho.failures import Failure, write_failure
@@ -54,18 +56,23 @@ def test_pictures_are_sorted_from_failures_with_the_end_of_their_log(tmp_path: P
     assert find_pictures(["x"], [], []).files == {}
 
 
-def test_figures_with_a_caption_are_taken_in_one_format(tmp_path: Path) -> None:
-    for name in ("claims.svg", "claims.png", "flow.svg"):
-        (tmp_path / name).write_text(f"<svg>{name}</svg>", encoding="utf-8")
+def test_figures_with_a_caption_are_taken_as_drawings_or_pixels(tmp_path: Path) -> None:
+    for name in ("claims", "flow"):
+        (tmp_path / f"{name}.svg").write_text(f"<svg>{name}</svg>", encoding="utf-8")
+        pixels = np.random.default_rng(1).integers(0, 255, (50, 300, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png", dpi=(300, 300))
     captions = tmp_path / "x_captions.json"
     captions.write_text(json.dumps({"claims": "Words.", "flow": ""}), encoding="utf-8")
     paths = [str(path) for path in tmp_path.iterdir() if path.suffix != ".json"]
     drawn = place_figures(paths, [captions], file_format="svg")
     assert list(drawn.pictures) == ["claims"]
-    assert drawn.texts == {"figures/claims.svg": "<svg>claims.svg</svg>"}
-    pixels = place_figures(paths, [captions], file_format="png")
-    assert pixels.texts == {}
-    assert pixels.files == {"figures/claims.png": tmp_path / "claims.png"}
+    assert drawn.texts == {"figures/claims.svg": "<svg>claims</svg>"}
+    painted = place_figures(paths, [captions], file_format="png")
+    assert painted.texts == {}
+    picture = painted.pictures["claims"]
+    assert (picture.source, picture.size) == ("figures/claims.webp", (120, 20))  # an inch is 96 pixels, a fourth larger
+    with Image.open(BytesIO(painted.files["figures/claims.webp"])) as image:
+        assert np.array_equal(np.asarray(image.convert("RGB")), pixels)
 
 
 def test_tables_travel_with_their_dictionaries(tmp_path: Path) -> None:
@@ -126,8 +133,9 @@ def test_the_folder_is_written_anew(tmp_path: Path) -> None:
     folder = tmp_path / "report"
     (folder / "scans").mkdir(parents=True)
     (folder / "scans" / "old.html").write_text("old", encoding="utf-8")
-    write_report(folder, {"index.html": "é", "scans/a.html": "a"}, {"pictures/a.webp": source})
+    files_to_write = {"pictures/a.webp": source, "figures/b.webp": b"b"}
+    write_report(folder, {"index.html": "é", "scans/a.html": "a"}, files_to_write)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == {"index.html", "scans/a.html", "pictures/a.webp"}
+    assert files == {"index.html", "scans/a.html", "pictures/a.webp", "figures/b.webp"}
     assert (folder / "index.html").read_text(encoding="utf-8") == "é"
     assert (folder / "pictures/a.webp").read_bytes() == b"\x00\x01"

@@ -20,6 +20,7 @@ PAGES = {
     "index.html": "Results",
     "claims.html": "Claims",
     "regions.html": "Regions",
+    "figures.html": "Figures",
     "sample.html": "Sample",
     "quality.html": "Quality",
     "methods.html": "Methods",

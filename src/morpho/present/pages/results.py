@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.present.association_views import view_associations, view_region_associations
-from morpho.present.claim_views import view_claims, view_deciding, view_untested
+from morpho.present.claim_views import EVIDENCE, view_claims, view_deciding, view_untested
 from morpho.present.flow_views import FlowTables, view_flow
 from morpho.present.headline import describe_effect, write_headline
 from morpho.present.model_views import view_effects, view_region_effects
@@ -19,8 +19,10 @@ from morpho.present.region_views import view_deviations, view_region_sensitivity
 from morpho.present.report_content import ReportContent
 from morpho.present.sample_views import view_regions, view_sensitivity
 from morpho.present.set_views import RowLinks
+from morpho.present.views import drop_column
 from morpho.present.wording import roi_name
 
+MOST_SENTENCES = 2  # on what the sample can show; all of them are on its page
 ELSEWHERE = ("effects_forest", "effects_on_brain", "claims", "specification", "flow", "quality_groups")
 
 
@@ -52,8 +54,8 @@ def view_index(content: ReportContent) -> dict[str, Any]:
         "flow": view_flow(
             FlowTables(tables.flow, tables.scans, tables.exclusions, tables.effects, metrics), smallest=content.smallest
         ),
-        "precision": explain_precision(tables.precision),
-        "claims": view_claims(tables.claims, link=content.link("claims")),
+        "precision": explain_precision(tables.precision)[:MOST_SENTENCES],
+        "claims": drop_column(view_claims(tables.claims, link=content.link("claims")), EVIDENCE),
         "reading": {
             "groups": explain_groups(tables.effects, tables.sensitivity, content.settings),
             "severity": explain_severity(tables.associations, content.settings),
@@ -70,12 +72,15 @@ def view_index(content: ReportContent) -> dict[str, Any]:
         "comparison": view_comparison(comparison, confidence=confidence, link=content.link("quality_comparison"))
         if comparison is not None and len(comparison)
         else None,
-        "figures": [
-            figure
-            for name, figure in content.figures.items()
-            if name not in ELSEWHERE and not name.startswith("region_")
-        ],
+        "figures": list_figures(content),
     }  # fmt: skip
+
+
+def list_figures(content: ReportContent) -> list[Picture]:
+    """List the figures that stand on no other page."""
+    return [
+        figure for name, figure in content.figures.items() if name not in ELSEWHERE and not name.startswith("region_")
+    ]
 
 
 def view_claims_page(content: ReportContent) -> dict[str, Any]:

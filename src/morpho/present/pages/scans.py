@@ -28,6 +28,11 @@ from morpho.quality_metrics import METRICS
 
 Row = dict[Hashable, Any]
 
+HOW_TO_READ = (
+    "The strip goes from the smallest to the largest value of the cohort; its band holds the middle 90 %, the line is "
+    "the median, the circle this scan."
+)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -183,16 +188,15 @@ class _MetricTable:
             digits = self._digits[name]
             cells = (
                 number_cell(row[name], digits, flagged=is_flagged(row, name, spread.median)),
-                *_cohort(spread, digits),
+                _middle(spread, digits),
             )
             lines.append(StripRow(metric_label(name), cells, place_on_strip(row[name], spread)))
         if not lines:
             return None
         return StripTable(
             "Its quality against the cohort",
-            "Marked numbers led to a flag. The strip goes from the smallest to the largest value of the cohort; the "
-            "band holds the middle 90 %, the line is the median, the circle this scan.",
-            ("metric", "this scan", "median", "5 to 95 %", "among all scans"),
+            f"Marked numbers led to a flag. {HOW_TO_READ}",
+            ("metric", "this scan", "middle 90 %", "among all scans"),
             tuple(lines),
         )
 
@@ -225,7 +229,6 @@ class _VolumeTable:
                 number_cell(row["volume_mm3"], 0),
                 number_cell(row["expected_mm3"], 0),
                 number_cell(row["z"], 1, flagged=far),
-                *_cohort(spread, 0),
             )
             name = region_name(str(row["roi"]), str(row["hemisphere"]))
             lines.append(StripRow(name, cells, place_on_strip(row["volume_mm3"], spread)))
@@ -236,16 +239,16 @@ class _VolumeTable:
         return StripTable(
             "Its volumes against the cohort",
             f"In mm³. Expected is what the other scans predict{given}, blind to group; z is the difference in robust "
-            f"standard deviations, marked from {self._limit:g}. The farthest come first.",
-            ("region", "this scan", "expected", "z", "median", "5 to 95 %", "among all scans"),
+            f"standard deviations, marked from {self._limit:g}. The farthest come first. {HOW_TO_READ}",
+            ("region", "this scan", "expected", "z", "among all scans"),
             tuple(lines),
         )
 
 
-def _cohort(spread: Spread, digits: int) -> tuple[Cell, Cell]:
-    """Cells of the median and the middle 90 % of the cohort."""
+def _middle(spread: Spread, digits: int) -> Cell:
+    """Cell of the middle 90 % of the cohort."""
     ends = [format_number(value, digits) for value in (spread.low, spread.high)]
-    return number_cell(spread.median, digits), Cell(" to ".join(ends), f"{spread.low:.7g}")
+    return Cell(" to ".join(ends), f"{spread.low:.7g}")
 
 
 def _excluded(decisions: pd.DataFrame) -> set[str]:
