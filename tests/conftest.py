@@ -1,7 +1,8 @@
 """What several tests share: random numbers, awkward grids, a small head made by hand, and the real template.
 
 The small head (1 mm voxels, about 40 mm long) has the parts of a real one and unequal sides, so that most tests need
-no large array. The real template and the phantoms made from it cost seconds and are made once.
+no large array. The real template and the phantoms made from it cost seconds and are made once. Reports are opened in
+Debian's Chromium: nothing is downloaded; where chromium or playwright is absent, these tests are skipped and say so.
 """
 
 import os
@@ -9,7 +10,11 @@ import os
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -26,6 +31,18 @@ from morpho.phantom_maps import HeadMaps, prepare_head_maps
 from morpho.rois import read_labels, read_rois, resolve_rois
 
 REPOSITORY = Path(__file__).parents[1]
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP_PX = 1280
+LOCAL_ADDRESSES = ("file:", "data:", "blob:", "about:")
 
 SMALL_SHAPE = (46, 54, 42)
 SMALL_RADII_MM = (19.0, 23.0, 17.0)
@@ -167,3 +184,55 @@ def _distance(centre_mm: tuple[float, float, float], radii_mm: tuple[float, floa
     """Distance from a centre in units of the radii: below 1 inside the ellipsoid."""
     terms = [((x - c) / r) ** 2 for x, c, r in zip(_world(), centre_mm, radii_mm, strict=True)]
     return np.asarray(np.sqrt(terms[0] + terms[1] + terms[2]))
+
+
+@dataclass
+class Opened:
+    """An open page, what it complained about, and where it wanted to go outside its folder."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of the system."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a file in a fresh browser profile; at the end, no page may have complained or asked the network."""
+    opened: list[Opened] = []
+    contexts: dict[int, Any] = {}
+
+    def open_file(path: Path, *, width: int = DESKTOP_PX, script: bool = True) -> Any:
+        key = width * 2 + script
+        if key not in contexts:
+            contexts[key] = browser.new_context(
+                viewport={"width": width, "height": 900}, accept_downloads=True, java_script_enabled=script
+            )
+        page = contexts[key].new_page()
+        seen = Opened(page)
+        opened.append(seen)
+        page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("request", lambda request: seen.requests.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    complaints = [text for seen in opened for text in seen.complaints]
+    outside = [url for seen in opened for url in seen.requests if not url.startswith(LOCAL_ADDRESSES)]
+    for context in contexts.values():
+        context.close()
+    assert complaints == []
+    assert outside == []

@@ -1,18 +1,13 @@
-"""What the tests in a browser share: Debian's Chromium, pages that may not reach out or complain, a small report.
-
-Nothing is downloaded; where chromium or playwright is absent, the tests are skipped and say so.
-"""
+"""A small made-up report, for tests that need no measured scan."""
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,70 +19,7 @@ from morpho.present.report_content import ReportContent
 from morpho.present.report_files import find_vendored, write_report
 from morpho.present.viewer import ScanImages, write_label_script, write_scan_script
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-DESKTOP, PHONE = 1280, 390
-LOCAL = ("file:", "data:", "blob:", "about:")
 STUDY = Path(__file__).parents[1] / "unit" / "present" / "conftest.py"
-
-
-@dataclass
-class Opened:
-    """An open page, what it complained about, and where it wanted to go outside its folder."""
-
-    page: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium of the system."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a file in a fresh browser profile; at the end, no page may have complained or asked the network."""
-    opened: list[Opened] = []
-    contexts: dict[int, Any] = {}
-
-    def open_file(path: Path, *, width: int = DESKTOP, script: bool = True) -> Any:
-        key = width * 2 + script
-        if key not in contexts:
-            contexts[key] = browser.new_context(
-                viewport={"width": width, "height": 900}, accept_downloads=True, java_script_enabled=script
-            )
-        page = contexts[key].new_page()
-        seen = Opened(page)
-        opened.append(seen)
-        page.on("console", lambda message: seen.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on("request", lambda request: seen.requests.append(request.url))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_file
-    complaints = [text for seen in opened for text in seen.complaints]
-    outside = [url for seen in opened for url in seen.requests if not url.startswith(LOCAL)]
-    for context in contexts.values():
-        context.close()
-    assert complaints == []
-    assert outside == []
 
 
 @pytest.fixture(scope="session")
