@@ -28,6 +28,7 @@ def plot() -> None:
         plot_thumbnail(layers, style),
     )
     Path(out.png).write_bytes(render_figure(overlay, "png", dpi=params.dpi))
+    overlay.texts[0].set_text("")  # the report names the scan beside its picture, perhaps by a hash
     Path(out.webp).write_bytes(render_webp(overlay, **params.webp))
     Path(out.thumbnail).write_bytes(render_webp(thumbnail, **params.thumbnail))
 

@@ -28,6 +28,7 @@ from morpho.present.wording import (
     format_interval,
     format_number,
     format_p,
+    is_missing,
     percent_of,
     text_or,
 )
@@ -105,7 +106,11 @@ def view_region_tests(tests: pd.DataFrame, *, link: str) -> TableView:
         Column("claim", "", numeric=False),
         Column("side", "", numeric=False),
         Column("effect", "", numeric=False),
-        Column("estimate [simultaneous CI]", "holds for all deciding regions of the claim together", numeric=True),
+        Column(
+            "estimate [CI]",
+            "where the verdict rests on it, the interval holds for all deciding regions of the claim together",
+            numeric=True,
+        ),
         Column("p FDR", "corrected within the family of the test", numeric=True),
         Column("n", "people analysed", numeric=True),
         Column("decides", "whether the verdict on the claim rests on it", numeric=False),
@@ -114,7 +119,8 @@ def view_region_tests(tests: pd.DataFrame, *, link: str) -> TableView:
     lines = []
     for row in tests.to_dict("records"):
         fitted = row["status"] == "fitted"
-        limits = row["simultaneous_ci_low"], row["simultaneous_ci_high"]
+        kind = "ci" if is_missing(row["simultaneous_ci_low"]) else "simultaneous_ci"
+        limits = row[f"{kind}_low"], row[f"{kind}_high"]
         estimate = format_interval(row["estimate"], *limits, 2) if fitted else "not estimated"
         lines.append(
             (

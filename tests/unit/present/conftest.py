@@ -168,6 +168,7 @@ def make_claim_tests() -> pd.DataFrame:
     }
     base |= {"contrast": "patient - control", "effect_size": "g", "direction": "negative", "expected": -0.14}
     base |= {"estimate": -0.3, "simultaneous_ci_low": -0.9, "simultaneous_ci_high": 0.3, "p_fdr": 0.2}
+    base |= {"ci_low": -0.8, "ci_high": 0.2}
     base |= {"claim_id": "C01", "test": "patients_controls", "decides": True, "verdict": "inconclusive"}
     empty = dict.fromkeys(("estimate", "simultaneous_ci_low", "simultaneous_ci_high", "p_fdr", "n"), np.nan)
     prediction = {"claim_id": "C02", "test": "prediction", "kind": "prediction", "effect_size": "auc", "roi": np.nan}
@@ -175,7 +176,7 @@ def make_claim_tests() -> pd.DataFrame:
         [
             base | {"roi": "hippocampus"},
             base | {"roi": "dlpfc", "status": "refused", "reason": TOO_FEW, "verdict": np.nan} | empty,
-            base | {"roi": "amygdala", "decides": False, "verdict": np.nan},
+            base | {"roi": "amygdala", "decides": False, "verdict": np.nan, "simultaneous_ci_low": np.nan},
             base | prediction | {"hemisphere": np.nan, "direction": "either", "estimate": 0.61},
         ]
     )

@@ -30,6 +30,9 @@ def test_tests_of_claims_tell_which_decide(study: ModuleType) -> None:
     assert row["verdict"].text == study.TOO_FEW
     other = view_region_tests(tests[tests["roi"] == "amygdala"], link="")
     assert "no" in [cell.text for cell in other.rows[0]]
+    assert any(
+        cell.text.replace("\N{MINUS SIGN}", "-").startswith("-0.30\N{NO-BREAK SPACE}[-0.80,") for cell in other.rows[0]
+    )
 
 
 def test_the_scans_farthest_from_expected_come_first(study: ModuleType) -> None:
