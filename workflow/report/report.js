@@ -106,6 +106,6 @@ document.querySelectorAll("table.data").forEach(addTools);
 
 // A closed section does not print, nor does a picture that nobody has scrolled to.
 addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach(part => { part.open = true; });
+  document.querySelectorAll("details:not(.explained)").forEach(part => { part.open = true; });
   document.querySelectorAll("img[loading]").forEach(image => { image.loading = "eager"; });
 });
