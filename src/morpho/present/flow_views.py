@@ -54,12 +54,16 @@ class FlowStep:
 
 @dataclass(frozen=True)
 class Flow:
-    """The diagram: boxes below one another, then groups side by side, then those in the models, side by side."""
+    """The diagram: boxes below one another, then groups side by side, then those in the models, side by side.
+
+    It is empty and `withheld` if it would tell the size of a small group.
+    """
 
     steps: tuple[FlowStep, ...]
     groups: tuple[FlowStep, ...]
     analysed: tuple[FlowStep, ...]
     not_analysed: tuple[Loss, ...]
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def view_flow(tables: FlowTables, *, smallest: int = 0) -> Flow:
     tables
         Flow, scans, exclusions, group comparison and quality metrics.
     smallest
-        Counts of reasons below it are told as "few"; if a group has fewer people, the sizes of all groups are left out.
+        Counts of reasons below it are told as "few"; if a group has fewer people, nothing is shown.
 
     Returns
     -------
@@ -90,6 +94,9 @@ def view_flow(tables: FlowTables, *, smallest: int = 0) -> Flow:
     is_table = tables.metrics is None
     names = TABLE_STEP_NAMES if is_table else STEP_NAMES
     rows = tables.flow.to_dict("records")
+    groups = [row for row in rows if row["step"] == "group"]
+    if any(0 < row["n_participants"] < smallest for row in groups):
+        return Flow((), (), (), (), withheld=True)
     steps = [
         FlowStep(
             f"{int(row['n_scans'])}",
@@ -100,17 +107,15 @@ def view_flow(tables: FlowTables, *, smallest: int = 0) -> Flow:
         for row in rows
         if row["step"] in names
     ]
-    groups = [row for row in rows if row["step"] == "group"]
-    hidden = any(0 < row["n_participants"] < smallest for row in groups)
     boxes = [
         FlowStep(
-            FEW if hidden else f"{int(row['n_scans'])}",
+            f"{int(row['n_scans'])}",
             f"in group {text_or(row['group'], 'none')}",
-            "" if hidden else count_things(int(row["n_participants"]), "participant"),
+            count_things(int(row["n_participants"]), "participant"),
         )
         for row in groups
     ]
-    analysed = () if hidden else _view_analysed(tables.effects, smallest)
+    analysed = _view_analysed(tables.effects, smallest)
     lost = tables.exclusions[tables.exclusions["stage"] == "models"] if len(tables.exclusions) else tables.exclusions
     lost = lost[~lost["reason"].map(text_or).str.contains(OTHER_MODELS)] if len(lost) else lost
     return Flow(tuple(steps), tuple(boxes), analysed, _count_reasons(lost, smallest))

@@ -10,15 +10,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from morpho.present.pages.background import view_methods_page, view_provenance_page, view_sample_page
 from morpho.present.pages.frame import TEMPLATE, PageWriter, has_scans, region_pages
 from morpho.present.pages.results import list_figures, view_claims_page, view_index, view_region, view_regions_page
 from morpho.present.pages.scans import view_quality_page, view_scans
 from morpho.present.pictures import check_address
 from morpho.present.report_content import ReportContent, ReportTables
-from morpho.present.sharing import hash_ids, replace_ids, withhold_small, withhold_small_text
+from morpho.present.sharing import (
+    hash_ids,
+    hide_counts,
+    hide_table_counts,
+    replace_ids,
+    withhold_small,
+    withhold_small_text,
+)
 from morpho.present.wording import roi_name
 
 # Tables about groups, which may be shared; sample and sites are left to the pages, which remove small cells.
@@ -29,6 +34,11 @@ GROUP_TABLES = (
 SCAN_FOLDERS = ("pictures/", "thumbnails/", "viewer/")
 PERSON_FIGURES = ("distributions_", "severity_", "region_", "quality_groups", "flow")  # a mark for each person
 EFFECT_FIGURES = ("effects_", "specification")
+TOLD_TABLES = ("group_comparison", "sensitivity", "claims", "claim_tests", "precision", "quality_comparison")
+WITHHELD = (
+    "A group of the study has fewer than {} people. In this report for sharing, everything that compares the groups or "
+    "tells their sizes is withheld, the methods text included."
+)
 
 
 def render_pages(content: ReportContent, templates: Mapping[str, str]) -> dict[str, str]:
@@ -116,59 +126,48 @@ def prepare_content(content: ReportContent) -> ReportContent:
     Returns
     -------
     Content without files and failures of scans, without tables of people and figures with marks of people, and without
-    rows that describe few people; where such a row was withheld, without the figures that would show it.
+    rows that describe few people; where a group of the study is small, without everything that compares the groups.
     """
     if not content.options.share:
         return content
     smallest = content.options.smallest
-    tables = content.tables
-    kept = _withhold(tables, smallest)
-    hidden = not kept.claims.equals(tables.claims)
-    fewer = len(kept.effects) < len(tables.effects)
+    kept, is_small = _withhold(content.tables, smallest)
     figures = {
         name: figure
         for name, figure in content.figures.items()
-        if not name.startswith(PERSON_FIGURES) and not (fewer and name.startswith(EFFECT_FIGURES))
+        if not name.startswith(PERSON_FIGURES) and not (is_small and name.startswith(EFFECT_FIGURES))
     }
     shown = {figure.source for figure in figures.values()}
-    texts = {}
-    for path, text in content.texts.items():
-        name = Path(path).stem
-        if path.startswith("tables/"):
-            if name in GROUP_TABLES and not (name == "claims" and hidden):
-                texts[path] = withhold_small_text(text, smallest) if path.endswith(".tsv") else text
-        elif path in shown:
-            texts[path] = text
+    tables = set(GROUP_TABLES) - (set(TOLD_TABLES) if is_small else set())
+    texts = {
+        path: hide_counts(withhold_small_text(text, smallest), smallest) if path.endswith(".tsv") else text
+        for path, text in content.texts.items()
+        if path in shown or (path.startswith("tables/") and Path(path).stem in tables)
+    }
     files = {path: source for path, source in content.files.items() if path in shown}
-    notes = content.words.notes
-    if fewer:
-        notes = (
-            *notes,
-            f"Results of groups of fewer than {smallest} people are withheld from this report for sharing, and so are "
-            "the figures that would show them.",
-        )
-    return replace(
-        content,
-        tables=kept,
-        figures=figures,
-        texts=texts,
-        files=files,
-        failures={},
-        words=replace(content.words, notes=notes),
-    )
+    notes = content.words.notes + ((WITHHELD.format(smallest),) if is_small else ())
+    methods = "" if is_small else hide_counts(content.words.methods, smallest)
+    words = replace(content.words, notes=notes, methods=methods, precision=() if is_small else content.words.precision)
+    return replace(content, tables=kept, figures=figures, texts=texts, files=files, failures={}, words=words)
 
 
-def _withhold(tables: ReportTables, smallest: int) -> ReportTables:
-    """Leave out the rows that describe few people, and everything about single scans."""
+def _withhold(tables: ReportTables, smallest: int) -> tuple[ReportTables, bool]:
+    """Leave out the rows that describe few people, and single scans; tell whether a group of the study is small.
+
+    If one is, everything goes that compares the groups: tests of claims and variants do not tell the sizes of groups.
+    """
     names = ("effects", "sensitivity", "associations", "claim_tests", "precision")
-    kept: dict[str, pd.DataFrame] = {name: withhold_small(getattr(tables, name), smallest) for name in names}
-    comparison = None if tables.comparison is None else withhold_small(tables.comparison, smallest)
+    kept = {name: hide_table_counts(withhold_small(getattr(tables, name), smallest), smallest) for name in names}
+    sizes = tables.flow.loc[tables.flow["step"] == "group", "n_participants"]
+    is_small = len(kept["effects"]) < len(tables.effects) or bool(((sizes > 0) & (sizes < smallest)).any())
+    if is_small:
+        kept |= {name: kept[name].iloc[:0] for name in ("effects", "sensitivity", "claim_tests")}
     lost = tables.claim_tests.drop(index=kept["claim_tests"].index)
-    claims = tables.claims.copy()
-    if len(lost):
-        told = f"Withheld: a group has fewer than {smallest} people."
-        claims.loc[claims["claim_id"].isin(lost["claim_id"]), "sentence"] = told
-    return replace(tables, **kept, claims=claims, comparison=comparison, deviations=None)
+    claims = hide_table_counts(tables.claims, smallest)
+    hidden = claims["claim_id"].isin(lost["claim_id"]) | ((claims["status"] == "tested") & is_small)
+    claims.loc[hidden, "sentence"] = f"Withheld: fewer than {smallest} people."
+    comparison = None if tables.comparison is None or is_small else withhold_small(tables.comparison, smallest)
+    return replace(tables, **kept, claims=claims, comparison=comparison, deviations=None), is_small
 
 
 def find_hashes(content: ReportContent) -> dict[str, str]:

@@ -17,6 +17,9 @@ import yaml
 
 COUNTS = re.compile(r"n(_(reference|comparison|with|without|cases|controls|patients|people|participants|scans|events))?"
                     r"|n_(all_scans|unflagged|human)")  # fmt: skip
+TOO_FEW = re.compile(r"(too few people|only one group is present): [^;]*?(?=, where|;|$)")
+SHARE_OF_SCANS = re.compile(r"in (\d+) of (?=\d+ scans)")
+TOLD = ("reason", "sentence", "head_size_note")  # columns whose texts tell counts
 KEYS = ("participant_id", "scan")
 DIGITS = 10
 LEFT_OUT = "(left out)"
@@ -117,6 +120,31 @@ def withhold_small_text(text: str, smallest: int) -> str:
     small = _is_small(cells, smallest)
     kept = [line for line, is_small in zip(lines[1:], small, strict=True) if not is_small]
     return "\n".join([lines[0], *kept, ""])
+
+
+def hide_counts(text: str, smallest: int) -> str:
+    """Hide the counts of few people that reasons and notes tell.
+
+    Examples
+    --------
+    >>> hide_counts("too few people: 16 patient, 8 control, where a prediction needs 20 of each", 10)
+    'too few people, where a prediction needs 20 of each'
+    >>> hide_counts("could not be measured in 3 of 59 scans", 10)
+    'could not be measured in few of 59 scans'
+    """
+    text = TOO_FEW.sub(r"\1", text)
+    return SHARE_OF_SCANS.sub(lambda found: "in few of " if 0 < int(found[1]) < smallest else found[0], text)
+
+
+def hide_table_counts(table: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Hide the counts of few people in the texts of a table (`TOLD`)."""
+    told = {name: [_hide(cell, smallest) for cell in table[name]] for name in TOLD if name in table}
+    return table.assign(**told)
+
+
+def _hide(cell: Any, smallest: int) -> Any:
+    """Hide counts in a cell, if it is text."""
+    return hide_counts(cell, smallest) if isinstance(cell, str) else cell
 
 
 def _is_small(table: pd.DataFrame, smallest: int) -> pd.Series[Any]:

@@ -255,19 +255,29 @@ def test_a_shared_report_shows_nobody(content: ReportContent, study: ModuleType)
             assert not any((attrs.get("href") or "").endswith("quality.html") for _, attrs in Page(text).tags)
 
 
-def test_a_shared_report_withholds_small_groups_and_the_figures_of_them(
-    content: ReportContent, study: ModuleType
-) -> None:
+def test_a_shared_report_tells_nothing_of_a_small_group(content: ReportContent, study: ModuleType) -> None:
     effects = content.tables.effects.assign(n_reference=9)
     flow = content.tables.flow.assign(n_participants=[61, 61, 60, 60, 60, 9, 51])
-    texts = render(shared(change(content, effects=effects, flow=flow)), study)
+    small = change(content, effects=effects, flow=flow)
+    small = replace(small, words=replace(small.words, methods="9 controls were studied."))
+    texts = render(shared(small), study)
     index = Page(texts["index.html"]).text
-    assert "fewer than 10 people are withheld" in index
+    assert "A group of the study has fewer than 10 people." in index
+    assert "Counts are withheld" in index
     assert "figures/effects_forest.svg" not in texts
-    assert "few in group control" in index
-    assert "in group patient (" not in index
-    assert not re.search(r"\b51\b", index)
-    assert not re.search(r"\b9\b", Page(texts["regions/hippocampus.html"]).text)
+    assert [path for path in texts if path.startswith("tables/")] == []
+    for path, text in texts.items():
+        if path.endswith(".html"):
+            told = Page(text).text
+            assert not re.search(r"\b(9|51) (participants|control|patient)|hippocampus g 0.10", told), path
+            assert "9 controls" not in told, path
+
+
+def test_a_shared_report_hides_the_counts_in_reasons(content: ReportContent, study: ModuleType) -> None:
+    told = " ".join(Page(text).text for path, text in render(shared(content), study).items() if path.endswith(".html"))
+    assert "amygdala: too few people, where config models.min_group_size asks for 3" in told
+    assert "2 patient" not in told
+    assert "could not be measured in few of 59 scans" in told
 
 
 def test_a_study_in_which_everything_was_refused_has_a_report(content: ReportContent, study: ModuleType) -> None:
