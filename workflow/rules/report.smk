@@ -47,8 +47,9 @@ LINKED = [
 SHARE = config["report"]["share"]
 # What shipped with morpho measured the scans: name -> SHA-256.
 WEIGHTS = {
-    f"weights {name}": f"SHA-256 {file_sha256(find_data_file(f'morpho:weights/{name}'))}"
-    for name in ("head.onnx", "medial_temporal.onnx", "subcortical_atlas.nii.gz")
+    f"weights {path.name}": f"SHA-256 {file_sha256(path)}"
+    for path in sorted(find_data_file("morpho:weights/networks.json").parent.iterdir())
+    if path.suffix in (".onnx", ".gz")
 }
 ATLAS = {"atlas": f"{config['atlas']['name']}, SHA-256 {file_sha256(Path(project_file(config['atlas']['image'])))}"}
 METHODS_BLOCKS = ("preprocess", "register", "segment", "atlas", "parcellate", "volumes", "quality", "models")
