@@ -127,7 +127,9 @@ def run_report(work: Path, cores: int) -> float:
         str(work / "config.yaml"),
     ]
     start = time.perf_counter()
-    run = subprocess.run([*command, *profile, "report"], capture_output=True, text=True, timeout=AN_HOUR_S, check=False)
+    run = subprocess.run(
+        [*command, *profile, "--", "report"], capture_output=True, text=True, timeout=AN_HOUR_S, check=False
+    )
     (work / "snakemake.log").write_text(run.stdout + run.stderr, encoding="utf-8")
     if run.returncode != 0:
         message = f"The report could not be made; see '{work / 'snakemake.log'}'."

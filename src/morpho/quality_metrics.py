@@ -57,7 +57,7 @@ METRICS: dict[str, dict[str, str]] = {
         "Units": "percent",
     },
     "brain_ghost_percent": {
-        "Description": "Ghost that the head casts upon its own brain when moved by half the field of view along an axis, "
+        "Description": "Ghost that the head casts upon its own brain, moved by half the field of view along one axis, "
         "as slope of the signal that tissues do not explain on the moved scan, largest of the axes; missing if too "
         "little brain lies under the moved scan",
         "Units": "percent",

@@ -32,6 +32,7 @@ SETTINGS = {
     "preprocess": {"margin_mm": 6},
     "register": {"resolution_mm": 3.0, "iterations": [40, 20, 5]},
     "models": {"covariates": [], "head_size": "none", "min_group_size": 2},
+    "quality": {"hard_limits": {"laterality_score": None}},  # the template is symmetric
 }
 MEASURING = {
     "preprocess_t1w",
@@ -231,7 +232,7 @@ def test_a_rating_from_the_browser_changes_the_statistics_and_nothing_is_measure
     """The group difference without one control is that of the two others, by hand."""
     page = open_page(cohort / "out" / "report" / "quality.html")
     decisions = rate_in_browser(page, {"sub-01": "exclude", "sub-02": "keep"}, tmp_path / "qc_decisions.tsv")
-    quality = {"decisions": str(decisions)}
+    quality = {**SETTINGS["quality"], "decisions": str(decisions)}
     planned = planned_jobs(cohort, quality=quality)
     assert {"decide_scans", "compare_groups", "write_report"} <= set(planned)
     assert not MEASURING & set(planned)

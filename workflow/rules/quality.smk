@@ -29,9 +29,10 @@ rule measure_quality:
     resources:
         mem_mb=lambda wildcards, attempt: 2500 * attempt,
     params:
-        weights=weights_sha256("subcortical_atlas"),
+        weights=[weights_sha256("subcortical_atlas"), weights_sha256("asymmetry_map")],
         code=source_digest(
             "morpho.measure.quality",
+            "morpho.measure.laterality",
             "morpho.measure.parcellate",
             "morpho.measure.register",
             "morpho.structures",

@@ -7,6 +7,7 @@ from pathlib import Path
 from morpho.failures import run_stage
 from morpho.images import load_image
 from morpho.logs import log_to
+from morpho.measure.laterality import measure_laterality
 from morpho.measure.parcellate import crop_to_structures
 from morpho.measure.quality import MeasuredScan, measure_quality
 from morpho.measure.register import Transforms, warp_to_scan
@@ -31,7 +32,8 @@ def measure() -> None:
     maps = {name: load_image(given[name]) for name in MAPS}
     raw = load_t1w(given.raw)[0]
     scan = MeasuredScan(raw=raw, **maps, expected=expected, input_kind=about[0]["InputKind"])
-    table = measure_quality(scan, read_table(given.volumes), about[1], about[2]["StructureOverlap"], {})
+    sides = measure_laterality(maps["grey_matter"], maps["white_matter"], Path(given.affine))
+    table = measure_quality(scan, read_table(given.volumes), about[1], about[2]["StructureOverlap"], sides)
     write_table(table, out.metrics, KIND | METRICS, digits=6)
 
 
