@@ -16,10 +16,24 @@ from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from morpho.errors import BrainMaskError, NotABrainError
+from morpho.errors import (
+    BrainMaskError,
+    FieldOfViewError,
+    MissingHemisphereError,
+    NotABrainError,
+    OrientationError,
+)
 from morpho.images import FloatArray, array_of, bounding_box, like, voxel_volume_mm3
 from morpho.measure.bias import estimate_bias_field
 from morpho.measure.head import HeadShares, InputKind, segment_head
+from morpho.measure.layout import (
+    LARGEST_DOUBT,
+    MOST_PROBLEMS,
+    find_implausible_parts,
+    measure_balance,
+    measure_doubt,
+    turned_views,
+)
 from morpho.measure.sampling import sample_on_grid, sample_on_scan
 
 LOGGER = logging.getLogger(__name__)
@@ -33,6 +47,10 @@ THIN_ATTACHMENT_MM = 4.0  # an extracted brain is opened with a ball of this rad
 COARSE_MM = 2.0  # voxels of the network's grid
 HALF = 0.5
 NEAR = 0.05  # a voxel that touches the coarse mask at all
+LARGEST_FLAT_END_MM2 = 8000.0  # a brain ends round, with under 500 mm2; cut in the middle it has 11000 to 18000 mm2
+END_PLANES = 2
+LEAST_BALANCE = 0.5  # of the signal of both halves of the brain
+BLINDEST_DOUBT = 0.32  # of the network about an image that shows no brain in any direction either
 REACH_BEYOND_BRAIN_MM = 3.0  # signal of an extracted brain further from what the network calls brain is not brain
 
 
@@ -74,7 +92,14 @@ def preprocess_t1w(
     BrainMaskError
         If no brain is found.
     NotABrainError
-        If the mask found is not the size of a brain, or hardly any of it has signal or is white matter.
+        If the mask found is not the size of a brain, its parts do not lie as those of a brain do, or hardly any of it
+        has signal or is white matter.
+    OrientationError
+        If a brain is seen only after turning the axes: the header is wrong about them.
+    FieldOfViewError
+        If the field of view ends in the middle of the brain.
+    MissingHemisphereError
+        If the brain ends in a plane from front to back within the field of view.
 
     Notes
     -----
@@ -87,14 +112,10 @@ def preprocess_t1w(
     kind = detect_input_kind(t1w) if brain == "auto" else brain
     head = segment_head(t1w, kind)
     mask = _find_brain(t1w, head) if kind == "whole_head" else _clean_extracted_brain(t1w, head)
-    volume_ml = float(mask.sum()) * voxel_volume_mm3(t1w) / MM3_PER_ML
-    LOGGER.info("input kind %s (asked for: %s), brain mask %.0f ml", kind, brain, volume_ml)
-    if not SMALLEST_BRAIN_ML <= volume_ml <= LARGEST_BRAIN_ML:
-        message = (
-            f"The brain mask has {volume_ml:.0f} ml, {SMALLEST_BRAIN_ML:.0f} to {LARGEST_BRAIN_ML:.0f} ml is plausible "
-            f"(scan taken as {kind}). Look at the scan; if the kind is wrong, set preprocess.brain in the config."
-        )
-        raise NotABrainError(message)
+    _check_axes(t1w, head, kind)
+    _check_ends(mask, voxel_sizes(t1w.affine))
+    _check_size(mask, t1w, kind)
+    _check_parts(head)
     margin = np.ceil(margin_mm / voxel_sizes(t1w.affine)).astype(int)
     box = bounding_box(mask, margin)
     cropped = t1w.slicer[box]
@@ -124,6 +145,73 @@ def detect_input_kind(t1w: Nifti1Image) -> InputKind:
     volume_ml = float(np.count_nonzero(filled)) * voxel_volume_mm3(t1w) / MM3_PER_ML
     LOGGER.info("volume with signal: %.0f ml (a brain alone has at most %.0f ml)", volume_ml, LARGEST_BRAIN_ML)
     return "extracted" if volume_ml <= LARGEST_BRAIN_ML else "whole_head"
+
+
+def _check_size(mask: NDArray[np.bool_], t1w: Nifti1Image, kind: InputKind) -> None:
+    """Refuse a mask that is larger or smaller than any brain."""
+    volume_ml = float(mask.sum()) * voxel_volume_mm3(t1w) / MM3_PER_ML
+    LOGGER.info("input kind %s, brain mask %.0f ml", kind, volume_ml)
+    if not SMALLEST_BRAIN_ML <= volume_ml <= LARGEST_BRAIN_ML:
+        message = (
+            f"The brain mask has {volume_ml:.0f} ml, {SMALLEST_BRAIN_ML:.0f} to {LARGEST_BRAIN_ML:.0f} ml is plausible "
+            f"(scan taken as {kind}). Look at the scan; if the kind is wrong, set preprocess.brain in the config."
+        )
+        raise NotABrainError(message)
+
+
+def _check_ends(mask: NDArray[np.bool_], voxel_mm: NDArray[np.float64]) -> None:
+    """Refuse a brain that ends flat: its field of view ends in the middle of it, or half of it is missing."""
+    for axis in range(3):
+        areas = mask.sum(axis=tuple(other for other in range(3) if other != axis))
+        area_mm2 = areas * float(np.prod(voxel_mm) / voxel_mm[axis])
+        where = np.flatnonzero(areas)
+        first, last = int(where[0]), int(where[-1]) + 1
+        for end in (slice(first, first + END_PLANES), slice(max(last - END_PLANES, 0), last)):
+            flat_mm2 = float(area_mm2[end].max())
+            if flat_mm2 <= LARGEST_FLAT_END_MM2:
+                continue
+            seen = (
+                f"The brain ends in a plane of {flat_mm2:.0f} mm2 (at most {LARGEST_FLAT_END_MM2:.0f} mm2 is allowed)"
+            )
+            at_edge = end.start < END_PLANES or end.stop > len(areas) - END_PLANES
+            if axis == 0 and not at_edge:
+                message = f"{seen} from front to back: one hemisphere is missing. Look at the scan."
+                raise MissingHemisphereError(message)
+            message = f"{seen}: its field of view cuts it. Only a whole brain can be measured; look at the scan."
+            raise FieldOfViewError(message)
+
+
+def _check_axes(t1w: Nifti1Image, head: HeadShares, kind: InputKind) -> None:
+    """Refuse an image that shows a brain if its axes are turned, and none as its header says."""
+    if len(find_implausible_parts(head)) <= MOST_PROBLEMS and measure_doubt(head) <= LARGEST_DOUBT:
+        return
+    for codes, view in turned_views(t1w):
+        try:
+            turned = segment_head(view, kind)
+        except BrainMaskError:
+            continue
+        if not find_implausible_parts(turned) and measure_doubt(turned) <= LARGEST_DOUBT:
+            message = (
+                f"The image shows a brain if its axes, RAS by the header, are {codes} or the mirror of that: it lies "
+                "upside down or turned, so left and right are uncertain. Convert it again from the original images."
+            )
+            raise OrientationError(message)
+
+
+def _check_parts(head: HeadShares) -> None:
+    """Refuse an image whose parts are not those of a brain, or that has half of one."""
+    balance, doubt, problems = measure_balance(head), measure_doubt(head), find_implausible_parts(head)
+    LOGGER.info("balance of halves %.2f, doubt %.3f, implausible: %s", balance, doubt, "; ".join(problems) or "none")
+    if doubt > LARGEST_DOUBT and balance < LEAST_BALANCE:
+        message = (
+            f"One half of the brain has {balance:.2f} of the signal of the other (at least {LEAST_BALANCE}), and the "
+            f"network's doubt is {doubt:.2f} (at most {LARGEST_DOUBT}). Look at the scan: is a hemisphere missing?"
+        )
+        raise MissingHemisphereError(message)
+    if len(problems) > MOST_PROBLEMS or doubt > BLINDEST_DOUBT:
+        seen = "; ".join([*problems, f"doubt of the network {doubt:.2f} (at most {BLINDEST_DOUBT})"])
+        message = f"What was found is not laid out as a brain: {seen}. Is it a T1w image of a whole human brain?"
+        raise NotABrainError(message)
 
 
 def _without_shading(cropped: Nifti1Image, head: HeadShares, offset: tuple[int, ...]) -> Nifti1Image:
