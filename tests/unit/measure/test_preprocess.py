@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from morpho.atlas import Template
-from morpho.errors import BrainMaskError, NotABrainError
+from morpho.errors import (
+    BrainMaskError,
+    FieldOfViewError,
+    MissingHemisphereError,
+    NotABrainError,
+    OrientationError,
+)
 from morpho.images import array_of, check_same_grid, mask_of, voxel_volume_mm3
 from morpho.measure.head import HeadShares, InputKind
 from morpho.measure.preprocess import PreprocessedScan, detect_input_kind, preprocess_t1w
@@ -64,7 +70,7 @@ def truth(small_template: Template) -> NDArray[np.float32]:
 
 
 def know(truth: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the coarse segmentation know the truth, whatever is in the scan: the network itself has its own tests."""
+    """Let the coarse segmentation know the truth, whatever is in the scan: network and layout have their own tests."""
 
     def segment(t1w: Nifti1Image, kind: InputKind) -> HeadShares:
         assert kind in ("whole_head", "extracted")
@@ -73,7 +79,12 @@ def know(truth: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch) -> None:
         shares[0] += 1 - shares.sum(axis=0)
         return HeadShares(shares, sample_on_grid(array_of(t1w), grid), grid, (*CLASSES, *OTHERS))
 
+    def find_nothing(head: HeadShares) -> list[str]:
+        assert "cortex" in head.classes
+        return []
+
     monkeypatch.setattr("morpho.measure.preprocess.segment_head", segment)
+    monkeypatch.setattr("morpho.measure.preprocess.find_implausible_parts", find_nothing)
 
 
 @pytest.fixture
@@ -285,3 +296,69 @@ def _box_of(scan: PreprocessedScan, original: Nifti1Image) -> tuple[slice, ...]:
     """Where the cropped scan lies in the original."""
     start = np.rint(np.linalg.inv(original.affine) @ scan.t1w.affine[:, 3])[:3].astype(int)
     return tuple(slice(first, first + size) for first, size in zip(start, scan.t1w.shape, strict=True))
+
+
+# --- what is no whole brain ---------------------------------------------------------------------------------------
+
+
+def flat(cut: slice, *, at_edge: bool) -> tuple[Nifti1Image, NDArray[np.float32]]:
+    """Ball of 1900 ml whose right part is missing; the image ends there, or air follows. Its scan and its truth."""
+    whole = ball(1900)
+    whole[cut] = False
+    if at_edge:
+        whole = whole[: cut.start]
+    return nib.Nifti1Image(SIGNAL * whole.astype(np.float32), np.diag([5.0, 5.0, 5.0, 1.0])), shape_truth(whole)
+
+
+def test_half_a_brain_before_the_edge_of_the_image_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ball of 1900 ml has a radius of 77 mm; its middle plane has 18500 mm2."""
+    scan, truth = flat(slice(24, None), at_edge=True)
+    know(truth, monkeypatch)
+    with pytest.raises(FieldOfViewError, match=r"ends in a plane of 1[78]\d{3} mm2 .*field of view cuts it"):
+        preprocess(scan)
+
+
+def test_half_a_brain_in_air_lacks_a_hemisphere(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan, truth = flat(slice(24, None), at_edge=False)
+    know(truth, monkeypatch)
+    with pytest.raises(MissingHemisphereError, match="one hemisphere is missing"):
+        preprocess(scan)
+
+
+def test_hemisphere_of_fluid_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network makes a whole brain of it, but with doubt; one half has a quarter of the signal."""
+    whole = ball(1400)
+    know(shape_truth(whole), monkeypatch)
+    monkeypatch.setattr("morpho.measure.preprocess.measure_doubt", lambda _: 0.315)
+    signal = SIGNAL * whole.astype(np.float32)
+    assert preprocess(nib.Nifti1Image(signal, np.diag([5.0, 5, 5, 1]))).input_kind == "extracted"
+    signal[22:] *= 0.25
+    with pytest.raises(MissingHemisphereError, match=r"has 0\.\d\d of the signal of the other"):
+        preprocess(nib.Nifti1Image(signal, np.diag([5.0, 5, 5, 1])))
+
+
+def test_what_no_view_shows_as_a_brain_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(shape_truth(ball(1400)), monkeypatch)
+    problems = ["cerebellum is 1.0 % of the brain", "brain stem lies 30 mm above the middle"]
+    monkeypatch.setattr("morpho.measure.preprocess.find_implausible_parts", lambda _: problems)
+    with pytest.raises(NotABrainError, match=r"cerebellum is 1\.0 % .*brain stem lies 30 mm"):
+        preprocess(ball_scan(1400))
+
+
+def test_brain_that_only_another_view_shows_has_a_wrong_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The brain is found where the image, turned about the axis from left to right, has its bright side in front."""
+    whole = ball(1400)
+    signal = SIGNAL * whole.astype(np.float32)
+    signal[:, :22] *= 0.5
+    signal[:, :, 22:] *= 0.9
+    know(shape_truth(whole), monkeypatch)
+
+    def front_is_dark_and_top_bright(head: HeadShares) -> list[str]:
+        middle = np.array(head.signal.shape) // 2
+        front, back = head.signal[:, middle[1] :].sum(), head.signal[:, : middle[1]].sum()
+        top, bottom = head.signal[:, :, middle[2] :].sum(), head.signal[:, :, : middle[2]].sum()
+        return [] if front < 0.8 * back and top > bottom else ["cerebellum lies above", "brain stem lies in front"]
+
+    monkeypatch.setattr("morpho.measure.preprocess.find_implausible_parts", front_is_dark_and_top_bright)
+    with pytest.raises(OrientationError, match="RPI or the mirror of that"):
+        preprocess(nib.Nifti1Image(signal, np.diag([5.0, 5, 5, 1])))
