@@ -137,7 +137,7 @@ HARD_FAILURES: dict[str, str] = {
     "empty_image": "the image holds no signal",
     "not_a_brain": "what the image shows is not a brain with the contrast of T1w",
     "empty_brain_mask": "no brain was found in the image",
-    "orientation_uncertain": "the header does not say, or contradicts itself about, which side is left, or is wrong about what is up",
+    "orientation_uncertain": "the header does not say, or contradicts itself about, which side is left or what is up",
     "left_right_flipped": "the brain's own asymmetries say that left and right are swapped in the header",
     "missing_hemisphere": "one hemisphere is missing, or much smaller than the other",
     "brain_cut_by_field_of_view": "the field of view cuts the brain",
