@@ -258,27 +258,39 @@ def _centred_affine() -> NDArray[np.float64]:
     return affine
 
 
-# Name -> (fault, its three strengths); one strength where a fault has no degrees.
-FAULTS: dict[str, tuple[Fault, tuple[float, ...]]] = {
-    "noise_percent": (add_noise, (5, 10, 20)),
-    "ghost_percent": (add_ghost, (5, 10, 20)),
-    "motion_mm_and_degrees": (add_motion, (1, 2, 4)),
-    "blur_fwhm_mm": (blur, (1.5, 2.5, 4)),
-    "shading_percent": (add_shading, (50, 100, 200)),
-    "cut_top_mm": (cut_top, (5, 15, 30)),
-    "cut_front_mm": (cut_front, (5, 15, 30)),
-    "cut_side_mm": (cut_side, (5, 15, 30)),
-    "cut_half": (cut_half, (1,)),
-    "hippocampus_fluid_percent": (erase_to_fluid, (25, 50, 75)),
-    "hippocampus_white_percent": (erase_to_white, (25, 50, 75)),
-    "mirrored": (mirror, (1,)),
-    "hemisphere_missing": (remove_hemisphere, (1,)),
-    "header_turned_degrees": (turn_header, (30, 90, 180)),
-    "defaced_into_brain_mm": (deface_into_brain, (5, 10, 20)),
+@dataclass(frozen=True)
+class Planned:
+    """A fault, its strengths (one where it has no degrees) and the codes by which quality control should name it."""
+
+    make: Fault
+    strengths: tuple[float, ...]
+    names: frozenset[str]
+
+
+CUT = frozenset({"brain_cut_by_field_of_view", "brain_touches_field_of_view"})
+ERASED = frozenset({"structure_partly_missing", "asymmetric_hippocampus", "implausible_region_volume"})
+NO_BRAIN = frozenset({"not_a_brain"})
+
+FAULTS: dict[str, Planned] = {
+    "noise_percent": Planned(add_noise, (5, 10, 20), frozenset({"noisy"})),
+    "ghost_percent": Planned(add_ghost, (5, 10, 20), frozenset({"ghosting"})),
+    "motion_mm_and_degrees": Planned(add_motion, (1, 2, 4), frozenset({"ghosting", "blurred"})),
+    "blur_fwhm_mm": Planned(blur, (1.5, 2.5, 4), frozenset({"blurred"})),
+    "shading_percent": Planned(add_shading, (50, 100, 200), frozenset({"strong_shading"})),
+    "cut_top_mm": Planned(cut_top, (5, 15, 30), CUT),
+    "cut_front_mm": Planned(cut_front, (5, 15, 30), CUT),
+    "cut_side_mm": Planned(cut_side, (5, 15, 30), CUT),
+    "cut_half": Planned(cut_half, (1,), CUT),
+    "hippocampus_fluid_percent": Planned(erase_to_fluid, (25, 50, 75), ERASED),
+    "hippocampus_white_percent": Planned(erase_to_white, (25, 50, 75), ERASED),
+    "mirrored": Planned(mirror, (1,), frozenset({"left_right_flipped"})),
+    "hemisphere_missing": Planned(remove_hemisphere, (1,), frozenset({"missing_hemisphere"})),
+    "header_turned_degrees": Planned(turn_header, (60, 90, 180), frozenset({"orientation_uncertain"})),
+    "defaced_into_brain_mm": Planned(deface_into_brain, (5, 10, 20), frozenset({"face_cut_into_brain"})),
 }
-# Images that owe nothing to a scan: name -> (image, strengths).
-NO_SCANS: dict[str, tuple[Callable[[float, np.random.Generator], Nifti1Image], tuple[float, ...]]] = {
-    "fruit_diameter_mm": (scan_fruit, (85, 135, 160)),
-    "empty": (scan_nothing, (0,)),
-    "only_noise_sd": (scan_noise, (10, 50, 200)),
+# Images that owe nothing to a scan.
+NO_SCANS: dict[str, Planned] = {
+    "fruit_diameter_mm": Planned(lambda _, size, random: scan_fruit(size, random), (85, 135, 160), NO_BRAIN),
+    "empty": Planned(lambda _, size, random: scan_nothing(size, random), (0,), frozenset({"empty_image"})),
+    "only_noise_sd": Planned(lambda _, size, random: scan_noise(size, random), (10, 50, 200), NO_BRAIN),
 }
