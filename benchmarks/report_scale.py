@@ -73,7 +73,7 @@ def copy_scan(source: Path, target: Path) -> Iterator[Path]:
 
 
 def change_numbers(table: Path, hippocampus: float, rng: np.random.Generator) -> None:
-    """Move the numbers of a table of one scan by random shares; the hippocampus by a given share more. Its time stays."""
+    """Move the numbers of a table by random shares, the hippocampus by a given share more; the file keeps its time."""
     stamp = table.stat()
     cells = pd.read_csv(table, sep="\t", na_values=["n/a"])
     numbers = [name for name in cells.select_dtypes("number") if name not in ("n_voxels", "mask_parts")]
