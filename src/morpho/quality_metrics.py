@@ -150,7 +150,7 @@ HARD_FAILURES: dict[str, str] = {
 FLAGS: dict[str, str] = {
     "noisy": "much noise",
     "low_contrast": "little contrast between grey and white matter",
-    "ghosting": "ghosts of the head in the air beside it, as motion and unstable scanners make",
+    "ghosting": "ghosts of the head in the air beside it or upon the brain, as motion and unstable scanners make",
     "blurred": "blurred, as motion and smoothing make",
     "strong_shading": "strong shading by the coil",
     "mask_in_parts": "the brain mask falls into parts",

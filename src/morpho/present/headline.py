@@ -149,6 +149,9 @@ def _ask(effects: pd.DataFrame, associations: pd.DataFrame) -> str:
         return f"Volumes of grey-matter regions: {severity or 'no comparison was asked for'}."
     comparison, reference = split_contrast(effects)
     fitted = effects[effects["status"] == "fitted"]
+    if fitted.empty:
+        refused = f"The groups could not be compared: {'; '.join(dict.fromkeys(effects['reason'].astype(str)))}."
+        return f"{refused} Do volumes go with {join_words(scales)} within {comparison}?" if scales else refused
     sizes = [
         f"{name} (n{TIE}={TIE}{format_counts(fitted[column])})"
         for name, column in ((comparison, "n_comparison"), (reference, "n_reference"))

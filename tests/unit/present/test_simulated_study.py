@@ -235,7 +235,7 @@ def test_a_cohort_without_participants(tmp_path: Path, study: ModuleType, style:
         "No claim could be tested",
     ):
         assert part in done.html
-    assert done.html.count("<img") == 3  # neither severity nor, as nobody has a group, variants
+    assert done.html.count("<img") == 2  # neither severity nor, as nobody has a group, effects and variants
     heads = [paragraph.partition(". ")[0] for paragraph in done.methods.split("\n\n")]
     assert heads == ["Volumes", "Software"]
 

@@ -42,14 +42,15 @@ def view_index(content: ReportContent) -> dict[str, Any]:
     metrics = tables.metrics
     pages = region_pages(tables)
     comparison = tables.comparison
+    is_estimated = bool((tables.effects["status"] == "fitted").any())  # a figure of refusals shows nothing
     return {
         "headline": write_headline(
             tables.effects, tables.associations, tables.claims, metrics,
             confidence=confidence, smallest=content.smallest,
         ),
         "notes": content.words.notes,
-        "forest": content.figures.get("effects_forest"),
-        "brain": content.figures.get("effects_on_brain"),
+        "forest": content.figures.get("effects_forest") if is_estimated else None,
+        "brain": content.figures.get("effects_on_brain") if is_estimated else None,
         "quality_figure": content.figures.get("quality_groups"),
         "flow": view_flow(
             FlowTables(tables.flow, tables.scans, tables.exclusions, tables.effects, metrics), smallest=content.smallest
