@@ -14,8 +14,8 @@ from morpho.errors import BidsError
 
 BIDS_VERSION = "1.10.0"
 IGNORED = (
-    "*.html", "report", "report/", "logs", "logs/", "figures", "figures/", "group", "group/", "*_xfm.*", "*_volumes.*",
-    "*_morph.*", "*_quality.*", "*_metrics.*", "*_qc.json",
+    "*.html", "report", "report/", "logs", "logs/", "figures", "figures/", "group", "group/",
+    "enigma_export", "enigma_export/", "*_xfm.*", "*_volumes.*", "*_morph.*", "*_quality.*", "*_metrics.*", "*_qc.json",
 )  # fmt: skip
 
 

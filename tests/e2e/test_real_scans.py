@@ -111,11 +111,13 @@ def look_at_report(folder: Path, open_page: Callable[..., Any], picture: Path) -
     for path in sorted(report.rglob("*.html")):
         page.goto(path.as_uri())
         assert page.locator("h1").count() == 1, path
-    metrics = read_group(folder, "metrics.tsv").sort_values("contrast_to_noise")
+    contrasts = read_group(folder, "metrics.tsv").set_index("scan")["contrast_to_noise"]
     page.goto((report / "quality.html").as_uri())
     table = page.locator("table:has(caption:text-is('All scans and their metrics'))")
     table.locator("thead button", has_text="contrast to noise").click()
-    assert table.locator("tbody tr:visible th").all_inner_texts() == metrics["scan"].tolist()
+    shown = contrasts[table.locator("tbody tr:visible th").all_inner_texts()]
+    assert len(shown) == len(contrasts)
+    assert (shown.diff().dropna() >= -0.005).all()  # of what is shown, rounded
     drawn = sorted((report / "viewer").glob("sub-*.js"))[0].stem
     page.goto((report / "scans" / f"{drawn}.html").as_uri())
     page.get_by_label("Filter the rows of Its volumes against the cohort").fill("left hippo")

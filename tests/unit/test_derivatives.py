@@ -84,6 +84,7 @@ def test_bids_validator_accepts_the_data_set(tmp_path: Path, raw: Any) -> None:
         *(derivative_path("sub-01", "sub-01", name) for name in names),
         "group/a.tsv",
         "logs/x.log",
+        "enigma_export/patient_control.tsv",
         "report/index.html",
         "report/assets/report.js",
         "report/tables/a.json",
