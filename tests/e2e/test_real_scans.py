@@ -117,7 +117,7 @@ def look_at_report(folder: Path, open_page: Callable[..., Any], picture: Path) -
     table.locator("thead button", has_text="contrast to noise").click()
     shown = contrasts[table.locator("tbody tr:visible th").all_inner_texts()]
     assert len(shown) == len(contrasts)
-    assert (shown.diff().dropna() >= -0.005).all()  # of what is shown, rounded
+    assert (shown.diff().dropna() >= -0.05).all()  # of what is shown, rounded
     drawn = sorted((report / "viewer").glob("sub-*.js"))[0].stem
     page.goto((report / "scans" / f"{drawn}.html").as_uri())
     page.get_by_label("Filter the rows of Its volumes against the cohort").fill("left hippo")
