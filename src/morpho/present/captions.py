@@ -6,7 +6,7 @@ the same tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -18,7 +18,6 @@ from morpho.present.wording import (
     format_counts,
     join_words,
     percent_of,
-    roi_name,
     split_contrast,
     text_or,
 )
@@ -224,34 +223,6 @@ def caption_effects_on_brain(effects: pd.DataFrame) -> str:
         describe_refused(sided),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def caption_overlay(regions: list[str], *, scan: str) -> str:
-    """Write the caption of `plot_overlay`.
-
-    Parameters
-    ----------
-    regions
-        Names of the outlined regions, in the order of the legend.
-    scan
-        Name of the scan.
-
-    Returns
-    -------
-    A few sentences.
-    """
-    return (
-        f"{scan}: bias-corrected scan in its own space. Sagittal slices from left to right (front on the right), "
-        "coronal ones from front to back, axial ones upwards (both with the left side on the left), all of one scale, "
-        "with the outlines of "
-        f"{join_words([roi_name(region) for region in regions])}, of the brain mask, and of the grey matter towards "
-        "white matter and outside (where a tissue reaches one half)."
-    )
-
-
-def caption_overlays(regions: Sequence[str], scans: Iterable[str]) -> dict[str, str]:
-    """Write the captions of the overlays of several scans: scan -> sentences."""
-    return {scan: caption_overlay(list(regions), scan=scan) for scan in scans}
 
 
 def describe_model(fitted: pd.DataFrame) -> str:

@@ -26,7 +26,6 @@ TABLE_STEP_NAMES = {
     "kept": "kept after the decisions of people",
     "with_participants_row": "with a row in the participants table",
 }
-LOST_BEFORE = {"chosen": "not chosen", "measured": "not measured", "kept": "left out", "analysed": "not in all models"}
 STAGES = {"measured": "measure", "kept": "quality", "with_participants_row": "cohort"}
 MOST_REASONS = 5
 LONGEST_REASON = 110

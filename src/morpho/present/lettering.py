@@ -6,7 +6,6 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from morpho.present.style import FONT, MM_PER_INCH
 
-POINTS_PER_INCH = 72
 # FreeType rounds the width of each letter to a pixel; at many pixels per point that no longer matters.
 FINE_DPI = 7200
 UNITS_PER_PIXEL = 64

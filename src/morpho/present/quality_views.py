@@ -15,7 +15,6 @@ from morpho.present.views import (
     UNSORTED,
     Cell,
     Column,
-    Row,
     TableView,
     choose_digits,
     number_cell,
@@ -134,12 +133,6 @@ def count_verdicts(metrics: pd.DataFrame) -> str:
         "A flag asks for a look and leaves the scan in; a hard failure leaves it out, unless somebody decides to keep "
         "it."
     )
-
-
-def scan_lines(row: Row) -> str:
-    """Say in a few words what was found in a scan; "nothing found" if nothing was."""
-    found = [name_code(code) for name in ("hard_failures", "flags") for code in split_codes(row[name])]
-    return "; ".join(found) or "nothing found"
 
 
 def decision_lines(decisions: pd.DataFrame | None) -> dict[str, str]:

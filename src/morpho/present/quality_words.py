@@ -92,13 +92,6 @@ def tell_reasons(reason: Any) -> list[str]:
     return sentences
 
 
-def tell_verdict(row: Mapping[Any, Any]) -> str:
-    """Tell in one line what was found: the verdict, and every code in words."""
-    codes = [name_code(code) for name in ("hard_failures", "flags") for code in split_codes(row.get(name))]
-    verdict = text_or(row.get("verdict"), "unknown")
-    return f"{verdict}: {'; '.join(codes)}" if codes else verdict
-
-
 def tell_decision(row: Mapping[Any, Any] | None) -> str:
     """Tell whether the statistics have a scan, and who decided that.
 

@@ -31,7 +31,6 @@ GROUP_TABLES = (
     "group_comparison", "sensitivity", "severity_association", "claims", "claim_tests", "precision",
     "quality_comparison",
 )  # fmt: skip
-SCAN_FOLDERS = ("pictures/", "thumbnails/", "viewer/")
 PERSON_FIGURES = ("distributions_", "severity_", "region_", "quality_groups", "flow")  # a mark for each person
 EFFECT_FIGURES = ("effects_", "specification")
 TOLD_TABLES = ("group_comparison", "sensitivity", "claims", "claim_tests", "precision", "quality_comparison")

@@ -18,7 +18,6 @@ from morpho.present.captions import (
     caption_effects_forest,
     caption_effects_on_brain,
     caption_group_distributions,
-    caption_overlay,
     caption_severity_association,
 )
 from morpho.present.figures import (
@@ -244,7 +243,6 @@ def test_captions_name_people_model_and_marks(effects: pd.DataFrame, association
     assert "n = 33" in severity
     assert "1 region was not estimated" in severity
     assert "Uncoloured brain was not estimated" in caption_effects_on_brain(effects)
-    assert "hippocampus and anterior cingulate" in caption_overlay(["hippocampus", "anterior_cingulate"], scan="sub-01")
     refused = effects[effects["status"] == "refused"]
     assert "No model could be estimated" in caption_effects_forest(refused, confidence=0.95)
 
