@@ -14,11 +14,7 @@ configfile: Path(workflow.basedir, "config", "config.yaml")
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/preprocess.smk"
-include: "workflow/rules/segment.smk"
-include: "workflow/rules/register.smk"
-include: "workflow/rules/parcellate.smk"
-include: "workflow/rules/volumes.smk"
+include: "workflow/rules/measure.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/models.smk"

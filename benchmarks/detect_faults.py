@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from faults import FAULTS, NO_SCANS, Anatomy, Planned, Scan
 from measuring import BenchmarkError, summary_line, write_results
-from scan_stages import configuration, measure_metrics, run_stages
+from scan_stages import configuration, files_of, run_stages
 
 from morpho.config import drop_removed
 from morpho.failures import Failure
@@ -90,9 +90,9 @@ def read_cohort(results: Path) -> Cohort:
 def read_scan(t1w: Path, folder: Path) -> Scan:
     """Read a scan and what its stages left in a folder."""
     image = load_t1w(t1w)[0]
-    mask, corrected, white, structures = (
-        load_image(folder / f"{name}.nii.gz") for name in ("brain_mask", "t1w", "white_matter", "structures")
-    )
+    files = files_of(t1w, folder)
+    paths = (files.brain_mask, files.t1w, files.tissue("white_matter"), files.structures)
+    mask, corrected, white, structures = (load_image(path) for path in paths)
     raw, box, signal = array_of(image), box_in_raw(mask, image), array_of(corrected)
     white_signal = float(raw[box][array_of(white) >= PURE_TISSUE].mean())
     shading = np.full(raw.shape, white_signal, np.float32)
@@ -108,10 +108,7 @@ def measure_copy(t1w: Path, folder: Path) -> pd.DataFrame | Failure:
     failure = run_stages(t1w, folder)
     if failure is not None:
         return failure
-    table = folder / "quality.tsv"
-    if not table.exists():
-        measure_metrics(t1w, folder).to_csv(table, sep="\t", index=False, na_rep="n/a")
-    return read_table(table).astype(dict.fromkeys(METRICS, "float64"))
+    return read_table(files_of(t1w, folder).metrics).astype(dict.fromkeys(METRICS, "float64"))
 
 
 def judge_copy(scan: str, measured: pd.DataFrame | Failure, folder: Path, cohort: Cohort) -> Verdict:
@@ -124,7 +121,7 @@ def judge_copy(scan: str, measured: pd.DataFrame | Failure, folder: Path, cohort
     else:
         metrics = pd.concat([metrics, measured.assign(scan=scan)[metrics.columns]], ignore_index=True)
         own = cohort.volumes[cohort.volumes["scan"] == scan]
-        found = name_volumes(read_table(folder / "volumes.tsv"))
+        found = name_volumes(read_table(files_of(Path(), folder).volumes))
         own = own.assign(**{name: value for name, value in found.items() if name in own.columns})
         volumes = pd.concat([volumes, own.astype(volumes.dtypes)], ignore_index=True)
     limits = make_limits(drop_removed(configuration())["quality"])

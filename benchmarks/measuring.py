@@ -159,7 +159,7 @@ def snakemake_command(config: Mapping[str, Any], work: Path, *, cores: int) -> l
         raise BenchmarkError(message)
     file = work / "config.yaml"
     write_text(yaml.safe_dump(dict(config), sort_keys=True), file)
-    return [str(program), "--cores", str(cores), "--configfile", str(file), "--until", "measure_volumes"]
+    return [str(program), "--cores", str(cores), "--configfile", str(file), "--until", "measure_scan"]
 
 
 def read_outputs(out: Path, subject: str) -> Measured:

@@ -50,6 +50,13 @@ def write_failure(failure: Failure, outputs: Iterable[str | Path]) -> None:
         Path(output).write_text(text, encoding="utf-8")
 
 
+def write_killed(failure: Failure, outputs: Iterable[str | Path], record: str | Path) -> None:
+    """Write the note of a scan whose process was killed; the record of the stages that are done stays as it is."""
+    write_failure(failure, [output for output in outputs if Path(output) != Path(record)])
+    if not Path(record).exists():
+        write_failure(failure, [record])
+
+
 def run_stage(
     stage: str,
     work: Callable[[], None],

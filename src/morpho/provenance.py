@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -41,17 +42,24 @@ def source_digest(*modules: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(_imported_modules(modules)):
         digest.update(name.encode())
-        digest.update(_code_of(name).encode())
+        digest.update(_read_module(name)[0].encode())
     return digest.hexdigest()[:16]
 
 
-def _code_of(name: str) -> str:
-    """Code of a module without comments, docstrings and layout: what cannot change a number must not rerun anything."""
+@functools.cache
+def _read_module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Code of a module without comments, docstrings and layout, which change no number, and what it imports of morpho.
+
+    The rules of a workflow ask for the same modules again and again, whenever Snakemake starts.
+    """
     tree = ast.parse(_module_path(name).read_text(encoding="utf-8"))
+    imports = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("morpho."):
+            imports.append(node.module)
+    return ast.dump(tree), tuple(imports)
 
 
 def _imported_modules(modules: tuple[str, ...]) -> set[str]:
@@ -63,12 +71,7 @@ def _imported_modules(modules: tuple[str, ...]) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        tree = ast.parse(_module_path(name).read_text(encoding="utf-8"))
-        waiting += [
-            node.module
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("morpho.")
-        ]
+        waiting += _read_module(name)[1]
     return found
 
 

@@ -30,10 +30,12 @@ TEXT_COLUMNS = KEY_COLUMNS | {
     "test", "population", "verdict", "direction", "predictor", "raw_unit", "subgroup", "level", "target", "positive",
     "negative", "outcome", "event", "kind", "scheme", "model", "modifier", "note", "flags", "needs", "sentence",
     "hard_failures", "metric", "adjusted_for", "automatic_decision", "human_decision", "raters", "human_reason",
-    "decision", "basis", "rater", "rater_1", "rater_2", "date",
+    "decision", "basis", "rater", "rater_1", "rater_2", "date", "log",
 }  # fmt: skip
 
 ColumnDictionary = Mapping[str, Mapping[str, object]]
+MADE_WITH = "MadeWith"
+_STAMP: dict[str, object] = {}
 
 
 def describe_column(
@@ -51,6 +53,16 @@ def describe_column(
 def dictionary_path(path: str | Path) -> Path:
     """Path of the JSON dictionary beside a table: ``cohort.tsv`` has ``cohort.json``."""
     return Path(path).with_suffix(".json")
+
+
+def stamp_tables(made_with: Mapping[str, object], *, add: bool = False) -> None:
+    """Say under ``MadeWith`` in the dictionary of every table that this process writes from now on what made it.
+
+    With `add`, what was said before stays.
+    """
+    if not add:
+        _STAMP.clear()
+    _STAMP.update(made_with)
 
 
 def write_table(table: pd.DataFrame, path: str | Path, dictionary: ColumnDictionary, *, digits: int = 10) -> None:
@@ -84,7 +96,8 @@ def write_table(table: pd.DataFrame, path: str | Path, dictionary: ColumnDiction
         dtype=object,
     )
     text = cells.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n")
-    write_json({str(column): dict(dictionary[column]) for column in table.columns}, dictionary_path(path))
+    described: dict[str, object] = {str(column): dict(dictionary[column]) for column in table.columns}
+    write_json(described | ({MADE_WITH: _STAMP} if _STAMP else {}), dictionary_path(path))
     write_text(text, path)
 
 

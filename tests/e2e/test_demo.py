@@ -34,15 +34,7 @@ SETTINGS = {
     "models": {"covariates": [], "head_size": "none", "min_group_size": 2},
     "quality": {"hard_limits": {"laterality_score": None}},  # the template is symmetric
 }
-MEASURING = {
-    "preprocess_t1w",
-    "segment_tissue",
-    "register_to_template",
-    "label_regions",
-    "measure_volumes",
-    "measure_quality",
-    "plot_overlay",
-}
+MEASURING = {"measure_scan", "plot_overlay"}
 
 
 def run_snakemake(folder: Path, *arguments: str, **changes: object) -> subprocess.CompletedProcess[str]:
@@ -303,5 +295,5 @@ def test_a_new_participant_is_the_only_one_measured(cohort):
         added.unlink()
         added.parent.rmdir()
         added.parents[1].rmdir()
-    assert planned["preprocess_t1w"] == planned["measure_volumes"] == planned["plot_overlay"] == 1
+    assert planned["measure_scan"] == planned["plot_overlay"] == 1
     assert planned["compare_groups"] == 1

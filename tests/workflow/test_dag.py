@@ -25,11 +25,9 @@ ROOT = Path(__file__).parents[2]
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 WILDCARDS = re.compile(r"wildcards: folder=(\S+), scan=(\S+)")
 
-MEASURING = {
-    "preprocess_t1w", "register_to_template", "segment_tissue", "label_regions", "measure_volumes", "measure_quality",
-}  # fmt: skip
+MEASURING = {"measure_scan", "plot_overlay"}
 COHORT = {
-    "list_scans", "assemble_cohort", "assess_quality", "decide_scans", "compare_quality", "compare_groups",
+    "assemble_cohort", "assess_quality", "decide_scans", "compare_quality", "compare_groups",
     "associate_severity",
 }  # fmt: skip
 PEOPLE = [("sub-01", 30, "f", "hc"), ("sub-02", 40, "m", "mdd"), ("sub-03", 50, "f", "mdd")]

@@ -6,8 +6,10 @@ Gives the list of scans to measure, and the functions that name files. With a ta
 
 import os
 import sys
+from functools import partial
+from hashlib import sha256
 
-from morpho.atlas import TEMPLATE_SPACE, file_sha256, find_data_file, load_atlas
+from morpho.atlas import file_sha256, find_data_file, load_atlas
 from morpho.bids import find_scans
 from morpho.claims_file import read_claims
 from morpho.config import check_config, drop_removed, take_tables, validate_config
@@ -19,6 +21,8 @@ from morpho.participants import check_matches, join_sessions, read_participants,
 from morpho.provenance import source_digest
 from morpho.qc_decisions import read_decisions
 from morpho.rois import TOTALS, check_regions, read_labels, read_rois, resolve_rois
+from morpho.scans import describe_scans, read_scans
+from morpho.tables import write_table
 from morpho.volume_tables import read_volume_table
 
 # One thread per job: the jobs of a cohort keep all cores busy, and sums do not depend on the number of threads.
@@ -94,17 +98,29 @@ def check_tables(regions):
     return scans.iloc[:0]
 
 
+def read_manifest():
+    """The scans table and the regions as the process that planned this run found them: no folder is walked again."""
+    regions = list(dict.fromkeys(read_rois(project_file(config["volumes"]["rois"]))["roi"]))
+    scans = read_scans(MANIFEST)
+    return (scans.iloc[:0] if TABLES else scans), regions
+
+
+# Snakemake starts itself again for each job of a cluster; such a process reads what the first one found.
+PLANS = workflow.is_main_process
+
 try:
     TABLES = separate_tables()
-    SCANS, REGIONS = check_inputs()
+    MANIFEST = Path(config["output_dir"] or "", "logs", "scans_found.tsv")
+    SCANS, REGIONS = check_inputs() if PLANS else read_manifest()
 except MorphoError as error:
     sys.exit(f"morpho: {error}")
 
 OUT = config["output_dir"].rstrip("/")
-CHOSEN = SCANS[SCANS["chosen"]].set_index("scan")
+CHOSEN = SCANS[SCANS["chosen"]]
+# Scan -> its T1w in the BIDS folder, and its folder.
+RAW = dict(zip(CHOSEN["scan"], CHOSEN["path"]))
+FOLDERS = dict(zip(CHOSEN["scan"], CHOSEN["folder"]))
 SEGMENTATION = f"seg-{config['atlas']['name']}"
-TO_TEMPLATE = f"from-T1w_to-{TEMPLATE_SPACE}_mode-image"
-FROM_TEMPLATE = f"from-{TEMPLATE_SPACE}_to-T1w_mode-image"
 
 
 wildcard_constraints:
@@ -117,14 +133,9 @@ def scan_file(suffix):
     return f"{OUT}/{derivative_path('{folder}', '{scan}', suffix)}"
 
 
-def weights_sha256(name):
-    """What a shipped network or atlas is: if it changes, what was made with it is made again."""
-    return file_sha256(find_data_file(f"morpho:weights/{name}.json"))
-
-
 def every_scan(template):
-    """One path per scan that is to be measured."""
-    return [template.format(scan=scan, folder=row.folder) for scan, row in CHOSEN.iterrows()]
+    """One path per scan that is to be measured, as an input function: Snakemake hashes long lists again and again."""
+    return lambda wildcards: [template.format(scan=scan, folder=folder) for scan, folder in FOLDERS.items()]
 
 
 def group_file(name):
@@ -137,9 +148,14 @@ def log_file(rule_name, what="{folder}/{scan}"):
     return f"{OUT}/logs/{rule_name}/{what}.log"
 
 
+def raw_path(wildcards):
+    """The raw T1w that was chosen for a scan, relative to the BIDS folder."""
+    return RAW[wildcards.scan]
+
+
 def raw_t1w(wildcards):
     """The raw T1w that was chosen for a scan."""
-    return str(Path(config["bids_dir"], CHOSEN.loc[wildcards.scan, "path"]))
+    return f"{config['bids_dir']}/{RAW[wildcards.scan]}"
 
 
 def benchmark_file(rule_name):

@@ -29,11 +29,11 @@ def figure_tables(names):
 rule plot_overlay:
     """Draw the regions and tissue borders over one scan: for the eye, for the report, and as a thumbnail."""
     input:
-        t1w=rules.preprocess_t1w.output.t1w,
-        brain_mask=rules.preprocess_t1w.output.brain_mask,
-        grey_matter=rules.segment_tissue.output.grey_matter,
-        white_matter=rules.segment_tissue.output.white_matter,
-        regions=rules.label_regions.output.regions,
+        t1w=rules.measure_scan.output.t1w,
+        brain_mask=rules.measure_scan.output.brain_mask,
+        grey_matter=rules.measure_scan.output.grey_matter,
+        white_matter=rules.measure_scan.output.white_matter,
+        regions=rules.measure_scan.output.regions,
         rois=project_file(config["volumes"]["rois"]),
         labels=project_file(config["atlas"]["labels"]),
         style=project_file(config["figures"]["style"]),
@@ -221,7 +221,7 @@ rule plot_flow:
     """Draw the way from the scans found to the people analysed, and who was lost."""
     input:
         flow=rules.decide_scans.output.flow,
-        scans=rules.list_scans.output.scans,
+        scans=rules.assemble_cohort.output.scans,
         exclusions=[rules.decide_scans.output.exclusions, rules.compare_groups.output.exclusions],
         effects=rules.compare_groups.output.effects,
         metrics=[] if TABLES else [rules.assess_quality.output.metrics],

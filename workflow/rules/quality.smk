@@ -3,52 +3,13 @@
 DECISIONS = config["quality"]["decisions"]
 
 
-rule measure_quality:
-    """Measure how far the volumes of one scan can be trusted."""
-    input:
-        raw=raw_t1w,
-        t1w=rules.preprocess_t1w.output.t1w,
-        sidecar=rules.preprocess_t1w.output.sidecar,
-        brain_mask=rules.preprocess_t1w.output.brain_mask,
-        grey_matter=rules.segment_tissue.output.grey_matter,
-        white_matter=rules.segment_tissue.output.white_matter,
-        csf=rules.segment_tissue.output.csf,
-        structures=rules.segment_tissue.output.structures,
-        affine=rules.register_to_template.output.affine,
-        warp=rules.register_to_template.output.warp,
-        inverse_warp=rules.register_to_template.output.inverse_warp,
-        alignment=rules.register_to_template.output.alignment,
-        overlap=rules.label_regions.output.sidecar,
-        volumes=rules.measure_volumes.output.volumes,
-    output:
-        metrics=scan_file("desc-quality_metrics.tsv"),
-    log:
-        log_file("measure_quality"),
-    benchmark:
-        benchmark_file("measure_quality")
-    resources:
-        mem_mb=lambda wildcards, attempt: 2500 * attempt,
-    params:
-        weights=[weights_sha256("subcortical_atlas"), weights_sha256("asymmetry_map")],
-        code=source_digest(
-            "morpho.measure.quality",
-            "morpho.measure.laterality",
-            "morpho.measure.parcellate",
-            "morpho.measure.register",
-            "morpho.structures",
-            "morpho.t1w",
-        ),
-    script:
-        "../scripts/measure_quality.py"
-
-
 rule assess_quality:
     """Judge every scan by itself and against its cohort, blind to group."""
     input:
-        scans=rules.list_scans.output.scans,
+        scans=rules.assemble_cohort.output.scans,
         cohort=rules.assemble_cohort.output.cohort,
-        volumes=every_scan(rules.measure_volumes.output.volumes),
-        metrics=every_scan(rules.measure_quality.output.metrics),
+        volumes=every_scan(rules.measure_scan.output.volumes),
+        metrics=every_scan(rules.measure_scan.output.metrics),
     output:
         metrics=group_file("metrics.tsv"),
         deviations=group_file("region_deviations.tsv"),
@@ -65,7 +26,7 @@ rule assess_quality:
 rule decide_scans:
     """Decide which scans the statistics take, and record who is left out and why."""
     input:
-        scans=rules.list_scans.output.scans,
+        scans=rules.assemble_cohort.output.scans,
         cohort=rules.assemble_cohort.output.cohort,
         exclusions=rules.assemble_cohort.output.exclusions,
         metrics=[] if TABLES else [rules.assess_quality.output.metrics],

@@ -22,7 +22,7 @@ RESULTS = {
     "associations": rules.associate_severity.output.associations,
     "sites": rules.describe_sample.output.sites,
     "flow": rules.decide_scans.output.flow,
-    "scans": rules.list_scans.output.scans,
+    "scans": rules.assemble_cohort.output.scans,
     "decisions": rules.decide_scans.output.decisions,
     "agreement": rules.decide_scans.output.agreement,
 }
@@ -58,7 +58,7 @@ METHODS_BLOCKS = ("preprocess", "register", "segment", "atlas", "parcellate", "v
 rule write_methods:
     """Write the methods paragraph from what was run."""
     input:
-        scans=rules.list_scans.output.scans,
+        scans=rules.assemble_cohort.output.scans,
         cohort=rules.assemble_cohort.output.cohort,
         effects=rules.compare_groups.output.effects,
         associations=rules.associate_severity.output.associations,
@@ -97,9 +97,9 @@ rule write_report:
         figures=[rule.output.figures for rule in FIGURE_RULES],
         pictures=every_scan(rules.plot_overlay.output.webp),
         thumbnails=every_scan(rules.plot_overlay.output.thumbnail),
-        t1w=every_scan(rules.preprocess_t1w.output.t1w),
-        brain_mask=every_scan(rules.preprocess_t1w.output.brain_mask),
-        labels=every_scan(rules.label_regions.output.regions),
+        t1w=every_scan(rules.measure_scan.output.t1w),
+        brain_mask=every_scan(rules.measure_scan.output.brain_mask),
+        labels=every_scan(rules.measure_scan.output.regions),
         viewer=find_data_file("morpho:vendor/niivue/niivue.umd.js"),
         templates=sorted(map(str, Path(workflow.basedir, "workflow", "report").iterdir())),
     output:

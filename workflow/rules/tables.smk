@@ -26,5 +26,5 @@ rule import_tables:
         "../scripts/import_tables.py"
 
 
-# Everything downstream asks these two rules for their outputs, wherever the volumes come from.
-rules.list_scans = rules.assemble_cohort = rules.import_tables
+# Everything downstream asks this rule for their outputs, wherever the volumes come from.
+rules.assemble_cohort = rules.import_tables

@@ -9,18 +9,21 @@ from morpho.infer.cohort import (
     describe_volumes,
     gather_volumes,
 )
-from morpho.logs import log_to
+from morpho.infer.measured import add_status, describe_status, read_measured_with
+from morpho.job_start import start_job
 from morpho.participants import join_sessions, read_participants, read_sessions
-from morpho.scans import read_scans
-from morpho.tables import read_table, write_table
+from morpho.scans import describe_scans, read_scans
+from morpho.tables import read_table, stamp_tables, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, settings = snakemake.input, snakemake.output, snakemake.params.participants
-scans = read_scans(given.scans)
+scans = read_scans(snakemake.params.manifest)
 chosen = scans.loc[scans["chosen"], "scan"].tolist()
 tables, failures = sort_failures(dict(zip(chosen, given.volumes, strict=True)))
 quality, unjudged = sort_failures(dict(zip(chosen, given.quality, strict=True)))
 failures = unjudged | failures
+records = dict(zip(chosen, given.records, strict=True))
+stamp_tables(read_measured_with({scan: path for scan, path in records.items() if scan not in failures}), add=True)
 raw = read_participants(given.participants[0]) if given.participants else None
 sessions = read_sessions(snakemake.params.bids_dir, scans["participant_id"])
 raw = join_sessions(raw, sessions, varying_columns(settings))
@@ -29,6 +32,7 @@ volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items(
 kinds = {scan: read_table(path)["input_kind"].iloc[0] for scan, path in quality.items()}
 cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
 covariates = {} if participants is None else describe_participants(participants, settings["variables"])
+write_table(add_status(scans, failures), out.scans, describe_scans() | describe_status())
 write_table(volumes, out.volumes, describe_volumes())
 write_table(cohort, out.cohort, describe_cohort(cohort, covariates))
 write_table(exclusions, out.exclusions, describe_exclusions())

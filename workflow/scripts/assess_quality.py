@@ -6,12 +6,12 @@ from morpho.covariates import text_variables
 from morpho.failures import sort_failures
 from morpho.infer.quality.assessment import assess_quality, make_limits
 from morpho.infer.quality.dictionaries import REGION_DEVIATIONS, SCAN_METRICS
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.quality_metrics import METRICS
 from morpho.scans import read_scans
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, params = snakemake.input, snakemake.output, snakemake.params
 scans = read_scans(given.scans)
 chosen = scans.loc[scans["chosen"], "scan"].tolist()

@@ -5,10 +5,10 @@ from morpho.infer.cohort import describe_exclusions
 from morpho.infer.dictionaries import PARTIAL_RESIDUALS, SEVERITY
 from morpho.infer.models import EXCLUSION_COLUMNS, associate_severity, join_tables
 from morpho.infer.quality.sets import prepare_sets
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, params = snakemake.input, snakemake.output, snakemake.params
 cohort = read_table(given.cohort, text=text_variables(params.participants["variables"]))
 studies = prepare_sets(cohort, read_table(given.decisions), params.models, params.participants)

@@ -2,10 +2,10 @@
 
 from morpho.infer.sharing.dictionaries import COMBINED
 from morpho.infer.sharing.sharing import combine_exports
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 studies = snakemake.params.studies
 exports = {name: read_table(path) for name, path in zip(studies, snakemake.input, strict=True)}
 combined = combine_exports(exports, confidence=snakemake.params.confidence)

@@ -8,11 +8,11 @@ from morpho.infer.quality.comparison import add_quality
 from morpho.infer.quality.dictionaries import QUALITY_DIFFERENCE
 from morpho.infer.quality.sets import prepare_sets
 from morpho.infer.sharing.references import COMPARISON_COLUMNS, choose_age_band, compare_with_published
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.reference_data import load_references
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, params = snakemake.input, snakemake.output, snakemake.params
 cohort = read_table(given.cohort, text=text_variables(params.participants["variables"]))
 studies = prepare_sets(cohort, read_table(given.decisions), params.models, params.participants)

@@ -9,10 +9,10 @@ from morpho.infer.quality.sets import prepare_sets
 from morpho.infer.sites.dictionaries import HARMONISATION
 from morpho.infer.sites.harmonise import Harmonisation, harmonise_cohort
 from morpho.infer.study import Study, list_places, name_column
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, params = snakemake.input, snakemake.output, snakemake.params
 cohort = read_table(given.cohort, text=text_variables(params.participants["variables"]))
 studies = prepare_sets(cohort, read_table(given.decisions), params.models, params.participants)

@@ -7,12 +7,12 @@ from morpho.infer.cohort import describe_exclusions
 from morpho.infer.flow import count_flow, describe_flow
 from morpho.infer.quality.decisions import agree_raters, decide_scans, list_excluded
 from morpho.infer.quality.dictionaries import RATER_AGREEMENT, SCAN_DECISIONS
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.qc_decisions import read_decisions
 from morpho.scans import read_scans
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out = snakemake.input, snakemake.output
 scans, lost = read_scans(given.scans), read_table(given.exclusions)
 cohort = read_table(given.cohort, text=text_variables(snakemake.params.participants["variables"]))

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from morpho.derivatives import bidsignore_text, dataset_description
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.provenance import software_versions
 from morpho.rois import read_labels
 from morpho.tables import write_json, write_text
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 out, params = snakemake.output, snakemake.params
 folder = Path(out.description).parent
 write_json(dataset_description(params.bids_dir, folder, version=software_versions()["morpho"]), out.description)

@@ -6,10 +6,10 @@ from morpho.infer.sharing.sample import SAMPLE, describe_sample
 from morpho.infer.sites.dictionaries import SITE_COUNTS, SITES
 from morpho.infer.sites.sites import describe_sites
 from morpho.infer.study import list_described
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, params = snakemake.input, snakemake.output, snakemake.params
 cohort = read_table(given.cohort, text=text_variables(params.participants["variables"]))
 studies = prepare_sets(cohort, read_table(given.decisions), params.models, params.participants)

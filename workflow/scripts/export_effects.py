@@ -5,10 +5,10 @@ from pathlib import Path
 from morpho.infer.sharing.dictionaries import EXPORT
 from morpho.infer.sharing.exports import choose_contrasts
 from morpho.infer.sharing.sharing import build_enigma_export, check_export
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.tables import read_table, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, folder = snakemake.input, Path(snakemake.output.folder)
 contrasts = choose_contrasts(read_table(given.effects), read_table(given.contrasts))
 export = build_enigma_export(contrasts, smallest=snakemake.params.smallest)

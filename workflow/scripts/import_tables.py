@@ -7,14 +7,14 @@ from morpho.infer.cohort import (
     describe_exclusions,
     describe_volumes,
 )
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.participants import read_participants
 from morpho.rois import TOTALS
 from morpho.scans import describe_scans
 from morpho.tables import describe_column, write_table
 from morpho.volume_tables import NO_ROW, read_volume_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, out, params = snakemake.input, snakemake.output, snakemake.params
 volumes, scans = read_volume_table(given.volumes, regions=params.regions, totals=TOTALS)
 participants = standardise_participants(read_participants(given.participants, required=True), **params.participants)

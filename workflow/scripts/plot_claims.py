@@ -6,14 +6,14 @@ import yaml
 
 from morpho.infer.claims.dictionaries import CLAIMS
 from morpho.infer.claims.verdicts import MEANINGS
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.captions import caption_claims
 from morpho.present.claim_figure import plot_claims
 from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
 claims = read_table(given.claims)

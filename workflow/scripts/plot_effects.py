@@ -8,7 +8,7 @@ from morpho.atlas import load_atlas, load_template
 from morpho.infer.dictionaries import EFFECTS
 from morpho.infer.quality.dictionaries import QUALITY_DIFFERENCE
 from morpho.infer.sharing.references import COMPARISON_COLUMNS
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.brainmaps import plot_effects_on_brain
 from morpho.present.captions import caption_effects_forest, caption_effects_on_brain
 from morpho.present.figures import plot_effects_forest
@@ -17,7 +17,7 @@ from morpho.present.style import read_style
 from morpho.rois import read_labels, read_rois, resolve_rois
 from morpho.tables import read_table, write_json, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
 effects, labels = read_table(given.effects), read_labels(given.labels)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.cohort_captions import caption_flow
 from morpho.present.flow_figure import FLOW_DIAGRAM, plot_flow, tabulate_flow
 from morpho.present.flow_views import FlowTables, view_flow
@@ -14,7 +14,7 @@ from morpho.present.style import read_style
 from morpho.scans import read_scans
 from morpho.tables import read_table, write_json, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
 exclusions = pd.concat([read_table(path) for path in given.exclusions], ignore_index=True)

@@ -5,14 +5,14 @@ from pathlib import Path
 import yaml
 
 from morpho.infer.quality.dictionaries import QUALITY_COMPARISON
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.cohort_captions import caption_quality
 from morpho.present.quality_figure import plot_quality
 from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
 comparison = read_table(given.comparison, text=["metric"])

@@ -6,14 +6,14 @@ import yaml
 
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES, PARTIAL_RESIDUALS, SENSITIVITY
 from morpho.infer.sensitivity_names import VARIANTS
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.cohort_captions import caption_region
 from morpho.present.region_figure import PART, RegionTables, gather_region, plot_region
 from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
 names = ("effects", "adjusted", "associations", "residuals", "sensitivity")

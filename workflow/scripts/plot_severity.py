@@ -5,14 +5,14 @@ from pathlib import Path
 import yaml
 
 from morpho.infer.dictionaries import PARTIAL_RESIDUALS
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.captions import caption_severity_association
 from morpho.present.figures import plot_severity_association
 from morpho.present.rendering import render_figure
 from morpho.present.style import read_style
 from morpho.tables import read_table, write_json, write_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 style = read_style(yaml.safe_load(Path(given.style).read_text(encoding="utf-8")))
 associations, residuals = read_table(given.associations), read_table(given.residuals)

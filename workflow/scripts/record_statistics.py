@@ -6,11 +6,11 @@ import pandas as pd
 
 from morpho.atlas import file_sha256
 from morpho.infer.sharing.record import record_statistics
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.provenance import software_versions
 from morpho.tables import read_table, write_json
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given = snakemake.input
 exclusions = pd.concat([read_table(path) for path in given.exclusions]).drop_duplicates()
 tables = {"exclusions": exclusions, "effects": read_table(given.effects), "claims": read_table(given.claims)}

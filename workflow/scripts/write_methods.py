@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.methods import collect_claim_facts, collect_facts, write_methods
 from morpho.provenance import software_versions
 from morpho.scans import read_scans
 from morpho.tables import read_table, write_text
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 tables = {name: read_table(given[name]) for name in ("cohort", "effects", "associations", "precision")}
 tables["exclusions"] = pd.concat([read_table(path) for path in given.exclusions]).drop_duplicates()

@@ -8,7 +8,7 @@ from morpho.infer.sensitivity_names import VARIANTS
 from morpho.infer.sharing.precision import TEXTS
 from morpho.infer.sharing.precision_words import render_precision
 from morpho.infer.sharing.sample import render_sample, suppress_sample
-from morpho.logs import log_to
+from morpho.job_start import start_job
 from morpho.present.report import choose_files, render_pages
 from morpho.present.report_content import ReportContent, ReportOptions, ReportTables, ReportWords
 from morpho.present.report_files import (
@@ -27,7 +27,7 @@ from morpho.rois import read_rois
 from morpho.run_cost import read_run_cost
 from morpho.tables import read_table
 
-log_to(snakemake.log[0])
+start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 tables = {name: read_table(given[name]) if given[name] else None for name in params.tables}
 tables["regions"] = read_rois(given.rois) if given.metrics else None

@@ -7,7 +7,8 @@ integer label image in native space.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from scipy.spatial import cKDTree
 from morpho.images import array_of, bounding_box, check_same_grid, labels_of, like
 
 LOGGER = logging.getLogger(__name__)
+Name = TypeVar("Name", bound=Hashable)
 
 STRUCTURE_THRESHOLD = 0.5
 RIBBON_THRESHOLD = 0.5  # a voxel that is at least half grey matter is part of the ribbon
@@ -82,13 +84,13 @@ def label_regions(
     return like(grey_matter, regions.astype(np.int16))
 
 
-def crop_to_structures(structures: Mapping[int, Nifti1Image], *, margin_mm: float) -> dict[int, Nifti1Image]:
+def crop_to_structures(structures: Mapping[Name, Nifti1Image], *, margin_mm: float) -> dict[Name, Nifti1Image]:
     """Shares of structures cut to the box around all of them, so that what is compared with them stays small.
 
     Parameters
     ----------
     structures
-        Label -> share, shape (X, Y, Z).
+        Label or name -> share, shape (X, Y, Z).
     margin_mm
         Space kept around them.
 

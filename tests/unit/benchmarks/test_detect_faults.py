@@ -17,6 +17,7 @@ from detect_faults import (
 from faults import Anatomy, Planned, Scan
 from measuring import BenchmarkError
 from nibabel.nifti1 import Nifti1Image
+from scan_stages import files_of
 
 from morpho.failures import Failure
 from morpho.images import array_of, load_image
@@ -54,7 +55,7 @@ def cohort(rng: np.random.Generator) -> Cohort:
 def judged(cohort: Cohort, folder: Path, **changed: float) -> Verdict:
     row = cohort.metrics.iloc[[3]].drop(columns="scan").assign(**changed)
     pd.DataFrame({"roi": ["hippocampus"], "hemisphere": ["L"], "volume_mm3": [3400.0]}).to_csv(
-        folder / "volumes.tsv", sep="\t", index=False
+        files_of(Path(), folder).volumes, sep="\t", index=False
     )
     return judge_copy("sub-03", row, folder, cohort)
 
