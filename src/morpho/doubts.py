@@ -129,7 +129,7 @@ def _scales(table: pd.DataFrame, severity: Mapping[str, str]) -> list[str]:
 
 
 def _hardly_asked(points: pd.Series[float], table: pd.DataFrame, column: str) -> list[str]:
-    """Groups of which everybody has 0 points, while another group has some."""
+    """Name groups of which everybody has 0 points, while another group has some."""
     if "group" not in table:
         return []
     counts = points.groupby(table["group"].reindex(points.index)).agg(["size", "max", "min"])
