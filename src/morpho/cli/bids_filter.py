@@ -15,7 +15,7 @@ QUERY = "t1w"
 # Queries of other Apps for images that morpho does not read; a file that is shared with them is no mistake.
 OTHER_QUERIES = frozenset({"t2w", "flair", "bold", "sbref", "fmap", "dwi", "roi", "asl", "pet", "anat", "func"})
 # Entities that every T1w has anyway -> the values that say so.
-IMPLIED = {
+IMPLIED: dict[str, set[Any]] = {
     "suffix": {"T1w"}, "datatype": {"anat"}, "extension": {".nii", ".nii.gz", "nii", "nii.gz"}, "space": {None},
     "desc": {None},
 }  # fmt: skip

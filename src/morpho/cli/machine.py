@@ -6,6 +6,8 @@ Only the standard library is imported: `morpho doctor` must be able to tell what
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +49,30 @@ def measure_memory(meminfo: Path = Path("/proc/meminfo")) -> Memory:
                 sizes[name] = int(rest.split()[0]) * KIBIBYTE // MEGABYTE
     total = sizes.get("MemTotal") or _physical_mb()
     return Memory(total, sizes.get("MemAvailable"), _memory_limit_mb(total))
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Folder of caches of this user."""
+    given = environment.get("XDG_CACHE_HOME")
+    if given:
+        return Path(given)
+    home = environment.get("HOME") or "/"
+    return Path(home, "Library", "Caches") if sys.platform == "darwin" else Path(home, ".cache")
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, or in the one that it would be made in."""
+    place = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+def with_cache(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Environment in which caches go to `folder` if this user has no place for them, as in containers."""
+    changed = dict(environment)
+    if not is_writable(cache_folder(environment)):
+        changed["XDG_CACHE_HOME"] = str(folder)
+        changed.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
+    return changed
 
 
 def _physical_mb() -> int | None:

@@ -1,7 +1,7 @@
 """Where the workflow lies, and how a configuration for it is put together.
 
 In a checkout (and an editable installation) the workflow is the checkout itself; a wheel carries a copy of it beside
-the package's code.
+the package's code. What reads YAML is imported where it is needed, as `morpho doctor` must run where it is missing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from morpho.config import read_yaml
 from morpho.errors import CommandLineError
 
 PACKAGE = Path(__file__).parents[1]
@@ -46,28 +45,40 @@ def snakemake_command() -> list[str]:
     return [sys.executable, "-P", "-m", "snakemake"]
 
 
-def find_profile(name: str) -> str:
-    """Find a profile by its folder or, if it is one of those that come with morpho, by its name.
+def find_profile(name: str) -> list[str]:
+    """Find a profile, by its name if it is one of those that come with morpho, or else by its folder.
+
+    Parameters
+    ----------
+    name
+        Name or folder.
+
+    Returns
+    -------
+    Options of Snakemake. A profile that comes with morpho stands in place of the default one; another one adds to it.
 
     Raises
     ------
     CommandLineError
-        If there is no such folder and no such name.
+        If there is no such name and no such folder.
     """
     shipped = pipeline_folder() / "profiles"
-    for folder in (Path(name), shipped / name):
-        if any(folder.glob("config*.yaml")):
-            return str(folder.resolve())
-    known = sorted(path.name for path in shipped.iterdir() if path.is_dir() and path.name != "default")
+    known = sorted(path.parent.name for path in shipped.glob("*/config*.yaml"))
+    if name in known:
+        return ["--workflow-profile", str(shipped / name)]
+    if any(Path(name).glob("config*.yaml")):
+        return ["--profile", str(Path(name).resolve()), "--workflow-profile", str(shipped / "default")]
     message = (
-        f"There is no profile '{name}': neither a folder with a config.yaml, nor one that comes with morpho "
-        f"({', '.join(known) or 'none'}). Name one of them, or a folder."
+        f"There is no profile '{name}': neither one that comes with morpho ({', '.join(known)}) nor a folder with a "
+        "config.yaml. Name one of them."
     )
     raise CommandLineError(message)
 
 
 def read_default_config() -> dict[str, Any]:
     """Read the configuration that every study starts from."""
+    from morpho.config import read_yaml
+
     config: dict[str, Any] = read_yaml(pipeline_folder() / "config" / "config.yaml")
     return config
 
@@ -94,6 +105,8 @@ def read_study_config(path: str | Path) -> dict[str, Any]:
     CommandLineError
         If there is no such file, or it holds no keys.
     """
+    from morpho.config import read_yaml
+
     if not Path(path).is_file():
         message = f"There is no configuration file '{path}'. Name an existing one; `morpho init BIDS_DIR` writes one."
         raise CommandLineError(message)
@@ -108,7 +121,9 @@ def read_study_config(path: str | Path) -> dict[str, Any]:
 
 def absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """Make the paths of a configuration absolute, which would otherwise start at the folder that Snakemake runs in."""
-    changed = {key: dict(value) if isinstance(value, Mapping) else value for key, value in config.items()}
+    changed: dict[str, Any] = {
+        key: dict(value) if isinstance(value, Mapping) else value for key, value in config.items()
+    }
     for key in ("bids_dir", "output_dir"):
         if isinstance(changed.get(key), str):
             changed[key] = str(Path(changed[key]).absolute())

@@ -20,7 +20,7 @@ import yaml
 
 from morpho.bids import check_folders
 from morpho.cli.bids_filter import read_bids_filter
-from morpho.cli.machine import count_cores, measure_memory
+from morpho.cli.machine import count_cores, measure_memory, with_cache
 from morpho.cli.pipeline import (
     find_profile,
     merge_configs,
@@ -35,6 +35,7 @@ from morpho.errors import CommandLineError, MorphoError
 
 SCANS_TARGET = "scans"
 WORK_FOLDER = ".morpho"
+CACHE_FOLDER = "cache"
 STEPS = "Job stats:\n"
 DRY = "This was a dry run: nothing was measured or written."
 HEADER = """\
@@ -179,12 +180,11 @@ def build_command(options: RunOptions, config_file: Path, work_dir: Path) -> lis
     command += [SCANS_TARGET] if options.level == "participant" else []
     # Options that take several values come first: the last one must not take what follows for one of them.
     command += ["--configfile", str(config_file)]
-    command += ["--profile", find_profile(options.profile)] if options.profile else []
     command += ["--resources", f"mem_mb={memory_mb}"] if memory_mb else []
     command += ["--quiet", "rules", "reason"] if options.is_dry else []
     command += ["--dry-run"] if options.is_dry else []
     command += ["--cores" if is_local else "--jobs", str(n_procs)] if n_procs else []
-    command += ["--workflow-profile", str(pipeline / "profiles" / "default")]
+    command += find_profile(options.profile or "default")
     command += ["--snakefile", str(pipeline / "Snakefile"), "--directory", str(work_dir)]
     return [*command, *options.snakemake]
 
@@ -207,9 +207,11 @@ def _try_out(options: RunOptions, config: Mapping[str, Any], work_dir: Path) -> 
     with tempfile.TemporaryDirectory(prefix="morpho-") as private:
         place = work_dir if work_dir.is_dir() and os.access(work_dir, os.W_OK) else Path(private)
         command = build_command(options, write_config(config, Path(private)), place)
-        if options.snakemake:
-            return subprocess.run(command, check=False).returncode
-        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace", check=False)
+        environment = with_cache(os.environ, Path(private, CACHE_FOLDER))
+        output = None if options.snakemake else subprocess.PIPE
+        done = subprocess.run(command, env=environment, stdout=output, encoding="utf-8", errors="replace", check=False)
+    if options.snakemake:
+        return done.returncode
     say(_shorten(done.stdout) if done.returncode == 0 else done.stdout.rstrip())
     if done.returncode and not options.configs:
         remark(
@@ -237,7 +239,7 @@ def _become_snakemake(options: RunOptions, config: Mapping[str, Any], work_dir: 
         raise CommandLineError(message) from error
     remark(f"morpho {version()}: {shlex.join(command)}")
     sys.stdout.flush()
-    os.execv(command[0], command)
+    os.execve(command[0], command, with_cache(os.environ, work_dir / CACHE_FOLDER))
 
 
 def _has_subjects(folder: Path) -> bool:

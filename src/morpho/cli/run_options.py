@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from morpho.errors import CommandLineError
 
@@ -118,7 +118,7 @@ def _make_parser() -> Parser:
     folders = "folder of the BIDS data set, never written to; folder for all results, outside of it; what to do: "
     levels = "participant measures each scan, group does that too, where it is not done, then statistics and report"
     add("positions", metavar="BIDS_DIR OUT_DIR participant|group", nargs="*", help=folders + levels)
-    labels = {"nargs": "+", "metavar": "LABEL", "default": []}
+    labels: dict[str, Any] = {"nargs": "+", "metavar": "LABEL", "default": []}
     add("--participant-label", **labels, help="only these people, with or without sub-")
     add("--session-label", **labels, help="only these sessions, with or without ses-")
     chooses = 'JSON that chooses among several T1w, such as {"t1w": {"acquisition": "mprage", "run": null}}'
