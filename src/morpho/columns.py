@@ -54,14 +54,21 @@ def map_levels(
 def parse_numbers(raw: pd.DataFrame, column: str, problems: list[str]) -> pd.Series[float]:
     """Column of a table as numbers; cells that are no number are a problem of the participant in their row."""
     cells = raw[column]
-    is_number = cells.str.fullmatch(NUMBER).fillna(value=False).astype(bool) & ~cells.str.contains("inf", na=False)
-    wrong = cells.notna() & ~is_number
+    numbers = read_numbers(cells)
+    wrong = cells.notna() & numbers.isna()
     if wrong.any():
         seen = list_some(f"'{raw['participant_id'][row]}': '{cells[row]}'" for row in cells.index[wrong])
         comma = cells[wrong].str.fullmatch(r"[+-]?\d+,\d+").any()
         hint = "Write the decimal point as '.'" if comma else "Write a number, or n/a"
         problems.append(f"column '{column}' has cells that are no number: {seen}. {hint}")
-    return cells.where(is_number).astype("float64")
+    return numbers
+
+
+def read_numbers(cells: pd.Series[str]) -> pd.Series[float]:
+    """Read cells that are wholly a finite number; others, and those beyond the range of floating point, are NaN."""
+    is_number = cells.str.fullmatch(NUMBER).fillna(value=False).astype(bool)
+    numbers = cells.where(is_number).astype("float64")
+    return numbers.where(numbers.abs() < float("inf"))
 
 
 def count_weeks(raw: pd.DataFrame, column: str, problems: list[str]) -> pd.Series[float]:

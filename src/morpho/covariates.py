@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.columns import count_weeks, map_levels, parse_numbers
+from morpho.doubts import find_doubts
 from morpho.errors import ParticipantsError
 from morpho.tables import describe_column
 from morpho.user_tables import list_some
@@ -108,6 +109,8 @@ def standardise_participants(
     if problems:
         message = "participants.tsv cannot be read without guessing:\n" + "\n".join(f"- {line}" for line in problems)
         raise ParticipantsError(message)
+    for doubt in find_doubts(raw, table, columns=columns, severity=severity, variables=variables):
+        LOGGER.warning("participants.tsv: %s", doubt)
     missing = ", ".join(f"{name} {count}" for name, count in table.drop(columns="participant_id").isna().sum().items())
     LOGGER.info("participants: %d rows; missing values: %s", len(table), missing or "no columns in use")
     return table

@@ -106,3 +106,7 @@ class SmallRegionError(MorphoError):
 
 class DesignError(MorphoError):
     """A statistical model cannot be estimated from this cohort."""
+
+
+class CommandLineError(MorphoError):
+    """What was asked for on the command line cannot be done as it stands."""

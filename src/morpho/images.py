@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import gzip
 import uuid
-import zlib
 from pathlib import Path
 from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.nifti1 import Nifti1Image, Nifti1Pair
-from nibabel.spatialimages import HeaderDataError
+from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
 from morpho.errors import GridMismatchError, ImageError
+from morpho.nifti_files import open_nifti
 
 FloatArray = NDArray[np.float32]
 
 GRID_TOLERANCE_MM = 1e-3
-UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
 
 
 def load_image(path: str | Path) -> Nifti1Image:
@@ -41,24 +38,10 @@ def load_image(path: str | Path) -> Nifti1Image:
     Raises
     ------
     ImageError
-        If the file is missing, is not NIfTI, is truncated, or is compressed and fails its checksum.
+        If the file is missing, is not NIfTI, is not as long as its header says, or is compressed and fails its
+        checksum.
     """
-    path = Path(path)
-    if not path.exists():
-        message = f"{path.name} is not there ({path}). If the folder is a DataLad dataset, fetch it with `datalad get`."
-        raise ImageError(message)
-    try:
-        image = nib.load(path)
-        np.asanyarray(image.dataobj)
-        if path.suffix == ".gz":
-            gzip.decompress(path.read_bytes())  # nibabel stops before the checksum at the end
-    except UNREADABLE as error:
-        message = f"{path.name} cannot be read as NIfTI: {error}. Expected a whole .nii or .nii.gz file; copy it again."
-        raise ImageError(message) from error
-    if not isinstance(image, Nifti1Pair):
-        message = f"{path.name} is a {type(image).__name__}; only NIfTI can be measured. Convert it to .nii.gz."
-        raise ImageError(message)
-    return image
+    return open_nifti(path)
 
 
 def voxel_volume_mm3(image: Nifti1Image) -> float:

@@ -8,16 +8,20 @@ mean is the matter of `morpho.covariates`.
 from __future__ import annotations
 
 import logging
+import os
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from morpho.errors import ParticipantsError
-from morpho.user_tables import list_some, read_cells
+from morpho.user_tables import list_some, read_cells, read_rows
 
 LOGGER = logging.getLogger(__name__)
+
+SessionRow = dict[str, str | None]
 
 
 def read_participants(path: str | Path, *, required: bool = False) -> pd.DataFrame | None:
@@ -47,7 +51,9 @@ def read_participants(path: str | Path, *, required: bool = False) -> pd.DataFra
         LOGGER.warning("there is no %s: volumes are measured, but groups cannot be compared", path.name)
         return None
     raw = normalise_ids(read_cells(path))
-    _check_keys(raw[[key for key in ("participant_id", "session_id") if key in raw]], path.name)
+    names = [key for key in ("participant_id", "session_id") if key in raw]
+    cells = raw[names].astype(object).where(raw[names].notna(), None)
+    _check_keys(names, list(cells.itertuples(index=False, name=None)), path.name)
     LOGGER.info("%s: %d participants, columns %s", path.name, raw["participant_id"].nunique(), ", ".join(raw.columns))
     return raw
 
@@ -56,17 +62,18 @@ def normalise_ids(cells: pd.DataFrame) -> pd.DataFrame:
     """Put the ids of participants ("sub-01") and, if there are any, of sessions ("ses-1" or "") first."""
     ids = {"participant_id": "sub-" + cells["participant_id"].str.removeprefix("sub-")}
     if "session_id" in cells:
-        ids["session_id"] = _normalise_sessions(cells["session_id"]).fillna("")
+        ids["session_id"] = ("ses-" + cells["session_id"].str.removeprefix("ses-")).fillna("")
     return pd.concat([pd.DataFrame(ids), cells.drop(columns=list(ids))], axis="columns")
 
 
 def find_sessions(bids_dir: str | Path, participants: Iterable[str]) -> list[Path]:
     """Find ``sub-XX/sub-XX_sessions.tsv`` of each participant who has one, sorted by participant."""
-    files = [Path(bids_dir, name, f"{name}_sessions.tsv") for name in sorted(set(participants))]
-    return [path for path in files if path.is_file()]
+    top = os.fspath(bids_dir)
+    files = [f"{top}/{name}/{name}_sessions.tsv" for name in sorted(set(participants))]
+    return [Path(path) for path in files if os.path.isfile(path)]  # noqa: PTH113 - 10,000 files: paths cost time
 
 
-def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str, pd.DataFrame]:
+def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str, list[SessionRow]]:
     """Read what changes over time: the sessions tables of the participants, as text.
 
     Parameters
@@ -78,7 +85,7 @@ def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str
 
     Returns
     -------
-    Participant -> one row per session: ``session_id`` with "ses-", then the columns of the file, missing is NaN.
+    Participant -> one dict per session, column of the file -> cell, None is missing; ``session_id`` begins with "ses-".
     Participants without such a file are absent.
 
     Raises
@@ -89,9 +96,11 @@ def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str
     tables, problems = {}, []
     for path in find_sessions(bids_dir, participants):
         try:
-            table = read_cells(path, key="session_id")
-            table.insert(0, "session_id", _normalise_sessions(table.pop("session_id")))
-            _check_keys(table[["session_id"]], path.name)
+            header, rows = read_rows(path, key="session_id")
+            table: list[SessionRow] = [dict(zip(header, row, strict=True)) for row in rows]
+            for row in table:
+                row["session_id"] = _with_prefix(row["session_id"], "ses-")
+            _check_keys(["session_id"], [(row["session_id"],) for row in table], path.name)
         except ParticipantsError as error:
             problems.append(str(error))
         else:
@@ -102,7 +111,7 @@ def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str
 
 
 def join_sessions(
-    raw: pd.DataFrame | None, sessions: Mapping[str, pd.DataFrame], columns: Collection[str]
+    raw: pd.DataFrame | None, sessions: Mapping[str, Sequence[SessionRow]], columns: Collection[str]
 ) -> pd.DataFrame | None:
     """Give each session that has a sessions table its own row, as its participant's row with the session's values.
 
@@ -127,24 +136,25 @@ def join_sessions(
         raw = pd.DataFrame({"participant_id": list(sessions)}, dtype="str")
     general = raw if "session_id" in raw else raw.assign(session_id="")
     rows = {(str(row["participant_id"]), str(row["session_id"])): row for row in general.to_dict("records")}
+    kept = {"session_id", *columns}
     for participant, table in sessions.items():
-        kept = [name for name in table.columns if name == "session_id" or name in columns]
-        for row in table[kept].to_dict("records"):
-            key = (participant, str(row["session_id"]))
+        for session in table:
+            key = (participant, str(session["session_id"]))
             basis = rows.get(key, rows.get((participant, ""), {"participant_id": participant}))
-            rows[key] = {**basis, **row}
-    unused = sorted({str(name) for table in sessions.values() for name in table.columns} - {"session_id", *columns})
-    LOGGER.info("sessions tables: %d; columns not in use: %s", len(sessions), ", ".join(unused) or "none")
-    joined = pd.DataFrame(list(rows.values()))
-    first = ["participant_id", "session_id"]
-    return joined[[*first, *joined.columns.difference(first, sort=False)]].astype("str")
+            rows[key] = {**basis, **{name: cell for name, cell in session.items() if name in kept}}
+    seen = {name for table in sessions.values() for session in table for name in session}
+    LOGGER.info("sessions tables: %d; columns not in use: %s", len(sessions), ", ".join(sorted(seen - kept)) or "none")
+    names = dict.fromkeys(["participant_id", "session_id", *general.columns, *sorted(seen & kept)])
+    cells = {name: [row.get(name) for row in rows.values()] for name in names}
+    return pd.DataFrame(cells, dtype="str")
 
 
 def check_matches(participants: pd.DataFrame, scans: pd.DataFrame, *, source: str = "the BIDS folder") -> None:
     """Check that the participants table speaks of the people who were scanned.
 
     A scanned participant without a row is legal, and so is a session. But an id that differs from one in the table by
-    case or leading zeros alone (often lost in a spreadsheet), or a table of which no row fits, is refused.
+    prefix, leading zeros (often lost in a spreadsheet), case or punctuation alone, or a table of which no row fits, is
+    refused.
 
     Parameters
     ----------
@@ -168,8 +178,9 @@ def check_matches(participants: pd.DataFrame, scans: pd.DataFrame, *, source: st
         pairs = _near_matches(_name_visits(chosen), set(_name_visits(participants)))
     if pairs:
         message = (
-            f"Ids of {source} and of the participants table differ by leading zeros or case alone: {list_some(pairs)} "
-            f"({source} / participants table). Write them in the participants table as in {source}."
+            f"Ids of {source} and of the participants table differ by prefix, leading zeros, case or punctuation "
+            f"alone: {list_some(pairs)} ({source} / participants table). Write them in the participants table as in "
+            f"{source}."
         )
         raise ParticipantsError(message)
     if scanned and not listed.intersection(scanned):
@@ -182,7 +193,7 @@ def check_matches(participants: pd.DataFrame, scans: pd.DataFrame, *, source: st
 
 
 def _near_matches(scanned: Iterable[str], listed: set[str]) -> list[str]:
-    """Pairs of ids that are the same but for case and leading zeros."""
+    """Pairs of ids that are the same but for prefix, case, leading zeros and punctuation."""
     scanned = list(scanned)
     unused = {_bare_id(identifier): identifier for identifier in listed.difference(scanned)}
     without_row = [identifier for identifier in scanned if identifier not in listed]
@@ -196,26 +207,39 @@ def _name_visits(rows: pd.DataFrame) -> list[str]:
 
 
 def _bare_id(identifier: str) -> str:
-    """Id of a participant, or of a participant and session, without prefixes, case and leading zeros."""
-    return " ".join(part[4:].lower().lstrip("0") for part in identifier.split(" "))
+    """Id of a participant, or of both it and a session, without prefixes, case, leading zeros and punctuation."""
+    person, _, session = identifier.partition(" ses-")
+    return f"{_bare_name(person, 'sub')} {_bare_name(session, 'ses')}"
 
 
-def _normalise_sessions(sessions: pd.Series[str]) -> pd.Series[str]:
-    """Ids of sessions with "ses-", missing where there is none."""
-    return "ses-" + sessions.str.removeprefix("ses-")
+def _bare_name(name: str, prefix: str) -> str:
+    """Letters and digits of an id: "01", "1", "1.0" (a number of a spreadsheet), "Sub_01" and "sub 01" are one."""
+    letters = re.sub(r"[\W_]+", "", re.sub(r"\.0+$", "", name)).casefold()
+    while letters.startswith(prefix):
+        letters = letters.removeprefix(prefix)
+    return letters.lstrip("0") or letters[-1:]
 
 
-def _check_keys(keys: pd.DataFrame, name: str) -> None:
-    """Refuse missing and repeated ids of participants, of their sessions, or of the sessions of one file."""
-    main = str(keys.columns[0])
-    n_missing = int(keys[main].isna().sum())
-    problems = [f"{n_missing} row(s) without {main}"] if n_missing else []
-    counts = Counter(" ".join(row).strip() for row in keys.dropna().itertuples(index=False))
+def _with_prefix(identifier: str | None, prefix: str) -> str | None:
+    """Id with its prefix, None if there is none."""
+    return None if identifier is None else prefix + identifier.removeprefix(prefix)
+
+
+def _check_keys(names: Sequence[str], keys: Sequence[tuple[str | None, ...]], file: str) -> None:
+    """Refuse missing and repeated ids of participants, of their sessions, or of the sessions of one file.
+
+    Repeated ids are compared as they will be matched: "01" and "sub-01" are one.
+    """
+    n_missing = sum(key[0] is None for key in keys)
+    problems = [f"{n_missing} row(s) without {names[0]}"] if n_missing else []
+    counts = Counter(" ".join(map(str, key)).strip() for key in keys if key[0] is not None)
     twice = [f"{identifier} ({count} rows)" for identifier, count in counts.items() if count > 1]
     if twice:
         problems.append(f"named more than once: {list_some(twice)}")
     if problems:
         what = {"participant_id": "participant ('01' and 'sub-01' are one)", "session_id": "session"}
-        one = " and ".join(what[str(key)] for key in keys.columns)
-        message = f"{name} has {'; '.join(problems)}. It must have one row per {one}."
+        one = " and ".join(what[name] for name in names)
+        message = f"{file} has {'; '.join(problems)}. It must have one row per {one}."
+        if twice and list(names) == ["participant_id"]:
+            message += " If its rows are sessions, name their column session_id."
         raise ParticipantsError(message)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from morpho.formulas import WORDS
 from morpho.tables import KEY_COLUMNS, MISSING, TEXT_COLUMNS
 
-RESERVED = KEY_COLUMNS | {"group", "sex", "age_years", "site", "input_kind", "visit"}
+RESERVED = KEY_COLUMNS | WORDS | {"group", "sex", "age_years", "site", "input_kind", "visit"}
 
 
 def participants_problems(participants: Mapping[str, Any]) -> list[str]:

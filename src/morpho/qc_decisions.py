@@ -79,9 +79,9 @@ def _parse_date(cell: object) -> dt.datetime | None:
     """Read a date or time, as UTC without zone; None if it is none."""
     try:
         date = dt.datetime.fromisoformat(str(cell))
-    except ValueError:
+        return date if date.tzinfo is None else date.astimezone(dt.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # the year 0, or 10,000, in UTC
         return None
-    return date if date.tzinfo is None else date.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def _find_unknown(table: pd.DataFrame, scans: set[str]) -> list[str]:

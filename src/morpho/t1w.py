@@ -5,22 +5,22 @@ Takes a file, gives one clean volume in closest canonical orientation. Nothing h
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.affines import voxel_sizes
 from nibabel.nifti1 import Nifti1Image
-from nibabel.orientations import aff2axcodes
-from numpy.typing import NDArray
 
-from morpho.errors import EmptyImageError, ImageError, OrientationError
-from morpho.images import FloatArray, load_image
+from morpho.errors import EmptyImageError, ImageError
+from morpho.images import FloatArray
+from morpho.nifti_files import open_nifti, stored_header
+from morpho.t1w_geometry import check_grid, find_affine
 
-SMALLEST_VOXEL_MM, LARGEST_VOXEL_MM = 0.2, 5.0
-FEWEST_VOXELS_PER_AXIS = 24
-# A qform stores a rotation as three single-precision numbers, so two writings of one geometry differ by about 1e-4.
-DIRECTION_TOLERANCE = 1e-2
+# Noise around 0 and ringing leave 5 % and less; an image with mean 0, or one of a phase, has half.
+LARGEST_NEGATIVE_SHARE = 0.1
+SMALLEST_PEAK, LARGEST_PEAK = 1e-9, 1e12  # signal whose squares single precision can still add up
+LARGEST_FLOOR = 0.5  # of the peak: no voxel darker than this means that an offset was added to all
 
 
 def load_t1w(path: str | Path) -> tuple[Nifti1Image, list[str]]:
@@ -41,82 +41,47 @@ def load_t1w(path: str | Path) -> tuple[Nifti1Image, list[str]]:
     Raises
     ------
     ImageError
-        If the file cannot be read, is not one volume of plain numbers, or has impossible voxels.
+        If the file cannot be read, is not one volume of plain numbers, has impossible voxels or too many of them, or
+        values that are no signal.
     OrientationError
         If the file says nothing about left and right, or contradicts itself about them.
     EmptyImageError
         If it holds no signal.
     """
-    image, name = load_image(path), Path(path).name
+    image, name = open_nifti(path), Path(path).name
     notes: list[str] = []
-    data, affine = _one_volume(image, name, notes), _trusted_affine(image, name, notes)
-    _check_voxels(data.shape, affine, name)
-    data = _clean_values(data, name, notes)
+    shape = _shape_of_volume(image, name, notes)
+    affine = find_affine(image, name, notes)
+    check_grid(shape, affine, name)
+    data = _clean_values(_read_values(image, notes).reshape(shape), name, notes)
     return nib.as_closest_canonical(nib.Nifti1Image(data, affine)), notes
 
 
-def _one_volume(image: Nifti1Image, name: str, notes: list[str]) -> FloatArray:
-    """Values of the only volume of `image`, shape (X, Y, Z), float32 with the file's scaling applied."""
-    stored = image.get_data_dtype()
+def _shape_of_volume(image: Nifti1Image, name: str, notes: list[str]) -> tuple[int, ...]:
+    """Shape (X, Y, Z) of the only volume of `image`, refused if there are more or if voxels are no plain numbers."""
+    stored, shape = image.get_data_dtype(), tuple(map(int, image.shape))
     if not (np.issubdtype(stored, np.integer) or np.issubdtype(stored, np.floating)):
         message = f"{name} holds {stored} values; a T1w scan is a magnitude image of plain numbers. Convert it again."
         raise ImageError(message)
-    data = np.asarray(image.dataobj, dtype=np.float32)
-    if data.ndim < 3 or np.prod(data.shape[3:]) != 1:
-        message = f"{name} has shape {data.shape}; a T1w scan is one volume (X, Y, Z). Split or average it first."
+    if len(shape) < 3 or math.prod(shape[3:]) != 1:
+        message = f"{name} has shape {shape}; a T1w scan is one volume (X, Y, Z). Split or average it first."
         raise ImageError(message)
-    if data.ndim > 3:
-        notes.append(f"dropped trailing axes of shape {data.shape[3:]}")
-    return data.reshape(data.shape[:3])
+    if len(shape) > 3:
+        notes.append(f"dropped trailing axes of shape {shape[3:]}")
+    return shape[:3]
 
 
-def _trusted_affine(image: Nifti1Image, name: str, notes: list[str]) -> NDArray[np.float64]:
-    """Voxel-to-world matrix (mm): the sform, else the qform; refused if neither is set or they disagree on a side."""
-    header = image.header
-    sform, s_code = header.get_sform(coded=True)
-    try:
-        qform, q_code = header.get_qform(coded=True)
-    except ValueError as error:  # load_image has refused the file if the qform is all that it has
-        notes.append(f"the qform is broken ({error}); the sform gives the geometry")
-        qform, q_code = None, 0
-    if not s_code and not q_code:
-        unknown = f"{name} says nothing about its orientation (sform and qform codes are both 0)"
-        message = f"{unknown}: which side is left? Convert it again from the original images, or set the sform."
-        raise OrientationError(message)
-    if not s_code:
-        notes.append("no sform; the qform gives the geometry")
-        return np.asarray(qform, dtype=float)
-    if not np.isfinite(sform).all() or abs(np.linalg.det(sform[:3, :3])) < SMALLEST_VOXEL_MM**3:
-        message = f"{name} has a singular sform {np.asarray(sform)[:3, :3].tolist()}. Repair the header first."
-        raise ImageError(message)
-    if q_code:
-        _compare_forms(np.asarray(sform), np.asarray(qform), name, notes)
-    return np.asarray(sform, dtype=float)
-
-
-def _compare_forms(sform: NDArray[np.float64], qform: NDArray[np.float64], name: str, notes: list[str]) -> None:
-    """Refuse forms that disagree about the anatomical axes; note smaller differences."""
-    directions = [form[:3, :3] / voxel_sizes(form) for form in (sform, qform)]
-    if np.abs(directions[0] - directions[1]).max() <= DIRECTION_TOLERANCE:
-        return  # first, for axis codes jump between almost equal forms near 45 degrees
-    axes = ["".join(aff2axcodes(form)) for form in (sform, qform)]
-    if axes[0] != axes[1]:
-        seen = f"{name}: sform and qform disagree about the axes ({axes[0]} against {axes[1]})"
-        message = f"{seen}, so left and right are uncertain. Set the code of the wrong one to 0."
-        raise OrientationError(message)
-    notes.append("sform and qform differ by a rotation; the sform is used")
-
-
-def _check_voxels(shape: tuple[int, ...], affine: NDArray[np.float64], name: str) -> None:
-    """Refuse voxels and extents that no T1w scan of a head has."""
-    sizes_mm = voxel_sizes(affine)
-    if not np.isfinite(sizes_mm).all() or sizes_mm.min() < SMALLEST_VOXEL_MM or sizes_mm.max() > LARGEST_VOXEL_MM:
-        seen, allowed = np.round(sizes_mm, 3).tolist(), f"{SMALLEST_VOXEL_MM} to {LARGEST_VOXEL_MM} mm"
-        message = f"{name} has voxels of {seen} mm; {allowed} per axis can be measured. Check the header."
-        raise ImageError(message)
-    if min(shape) < FEWEST_VOXELS_PER_AXIS:
-        message = f"{name} has shape {shape}, a slab; a brain needs at least {FEWEST_VOXELS_PER_AXIS} voxels per axis."
-        raise ImageError(message)
+def _read_values(image: Nifti1Image, notes: list[str]) -> FloatArray:
+    """Values of `image` with the scaling of its header, float32; what float32 cannot hold becomes infinite."""
+    stored, stored_slope = image.dataobj, float(stored_header(image)["scl_slope"])
+    with np.errstate(over="ignore", invalid="ignore"):
+        data = np.asarray(stored.get_unscaled(), dtype=np.float32)
+        if (stored.slope, stored.inter) != (1, 0):  # in place, for a large scan would not fit twice
+            data *= np.float32(stored.slope)
+            data += np.float32(stored.inter)
+    if math.isinf(stored_slope):
+        notes.append(f"the header scales values by {stored_slope}; they are taken as they are stored")
+    return data
 
 
 def _clean_values(data: FloatArray, name: str, notes: list[str]) -> FloatArray:
@@ -124,12 +89,31 @@ def _clean_values(data: FloatArray, name: str, notes: list[str]) -> FloatArray:
     broken = ~np.isfinite(data)
     if broken.any():
         notes.append(f"{int(broken.sum())} voxels were NaN or infinite and are now 0")
-        data = np.where(broken, np.float32(0), data)
-    n_negative = int((data < 0).sum())
-    if n_negative:
-        notes.append(f"{n_negative} voxels were negative and are now 0")
-        data = np.maximum(data, np.float32(0))
-    if data.max() <= data.min():
-        message = f"{name} holds one value only ({float(data.max())}); there is nothing to measure."
+        data[broken] = 0
+    low, high = float(data.min()), float(data.max())
+    if high <= low:
+        message = f"{name} holds one value only ({high}); there is nothing to measure."
         raise EmptyImageError(message)
+    if low < 0:
+        _check_negative(data, name)
+        notes.append(f"{int((data < 0).sum())} voxels were negative and are now 0")
+        np.maximum(data, np.float32(0), out=data)
+    if not SMALLEST_PEAK <= high <= LARGEST_PEAK:
+        seen = f"{name} has values up to {high:g}; {SMALLEST_PEAK:g} to {LARGEST_PEAK:g} can be measured"
+        message = f"{seen}. Check the scaling in its header (scl_slope)."
+        raise ImageError(message)
+    if low > LARGEST_FLOOR * high:
+        seen = f"{name} has values from {low:g} to {high:g}, none near 0; air and fluid of a T1w scan are dark"
+        message = f"{seen}. Check the offset in its header (scl_inter)."
+        raise ImageError(message)
     return data
+
+
+def _check_negative(data: FloatArray, name: str) -> None:
+    """Refuse an image with so much negative signal that it cannot be a magnitude."""
+    negative = -float(np.minimum(data, 0).sum(dtype=np.float64))
+    share = negative / float(np.abs(data).sum(dtype=np.float64))
+    if share > LARGEST_NEGATIVE_SHARE:
+        seen = f"{name} is no magnitude image: {100 * share:.0f} % of its signal is negative (down to {data.min():g})"
+        message = f"{seen}; up to {100 * LARGEST_NEGATIVE_SHARE:.0f} % can be noise. Use a scan in which air is near 0."
+        raise ImageError(message)

@@ -21,8 +21,8 @@ import pandas as pd
 from morpho.errors import MorphoError
 
 MISSING = "n/a"
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf")
-INTEGER = re.compile(r"[+-]?\d{1,18}")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf")
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 KEY_COLUMNS = frozenset({"participant_id", "session_id", "scan", "folder", "path"})
 TEXT_COLUMNS = KEY_COLUMNS | {
     "roi", "hemisphere", "family", "scale", "contrast", "status", "reason", "stage", "formula", "head_size",
@@ -131,7 +131,8 @@ def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
     Raises
     ------
     MorphoError
-        If the file is empty, is not UTF-8, or has rows that are longer or shorter than its header.
+        If the file is empty, is not UTF-8, has NUL bytes, names a column twice or not at all, or has rows that are
+        longer or shorter than its header.
     """
     path = Path(path)
     keep_text = TEXT_COLUMNS.union(text)
@@ -147,14 +148,23 @@ def _read_cells(path: Path) -> pd.DataFrame:
         message = f"Table {path} is not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
         raise MorphoError(message) from error
     lines = [line for line in content.split("\n") if line.strip()]
-    if not lines:
-        message = f"Table {path} is empty; it must have at least a header line. Delete it and run again."
+    if not lines or "\0" in content:
+        what = "is damaged: it has NUL bytes" if lines else "is empty; it must have at least a header line"
+        message = f"Table {path} {what}. Delete it and run again."
         raise MorphoError(message)
-    width = lines[0].count("\t")
-    ragged = [str(number) for number, line in enumerate(lines, start=1) if line.count("\t") != width]
-    if ragged:
+    header = [name.strip() for name in lines[0].split("\t")]
+    twice = sorted({name or "(no name)" for name in header if not name or header.count(name) > 1})
+    if twice:
         message = (
-            f"Table {path} has {width + 1} columns but another number of cells in line(s) {', '.join(ragged[:10])}. "
+            f"Table {path} has columns without a name of their own: {', '.join(twice)}. Give every column one name."
+        )
+        raise MorphoError(message)
+    n_tabs = len(header) - 1
+    if any(line.count("\t") != n_tabs for line in lines):
+        numbered = enumerate(content.split("\n"), start=1)
+        ragged = [str(number) for number, line in numbered if line.strip() and line.count("\t") != n_tabs]
+        message = (
+            f"Table {path} has {len(header)} columns but another number of cells in line(s) {', '.join(ragged[:10])}. "
             "Each line needs one cell per column, separated by tabs; write n/a where there is no value."
         )
         raise MorphoError(message)
@@ -172,7 +182,9 @@ def _parse_column(cells: pd.Series[str], keep_text: frozenset[str]) -> pd.Series
         if len(present) == len(values) and len(values) and values.str.fullmatch(INTEGER).all():
             return values.astype("int64")
         if present.str.fullmatch(NUMBER).all():
-            return present.astype("float64").reindex(values.index)
+            numbers = present.astype("float64")
+            if not present[numbers.abs() == math.inf].str.contains(r"[0-9]").any():  # beyond floating point: no number
+                return numbers.reindex(values.index)
         if len(present) == len(values) and values.str.lower().isin({"true", "false"}).all():
             return values.str.lower() == "true"
     return present.reindex(values.index)

@@ -7,7 +7,10 @@ writes itself are read by `morpho.tables`.
 from __future__ import annotations
 
 import csv
+import difflib
+import io
 import logging
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,16 +21,20 @@ from morpho.errors import ParticipantsError
 
 LOGGER = logging.getLogger(__name__)
 
-MISSING_SPELLINGS = frozenset({"", "n/a", "NA", "N/A", "NaN", "nan", "-", "."})
+MISSING_SPELLINGS = frozenset({"", "n/a", "na", "nan", "<na>", "#n/a", "-", "--", "\u2013", "\u2014", "."})  # any case
 LISTED = 10
-SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+LONGEST_SHOWN = 80
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+NO_TEXT = {b"PK\x03\x04": "a spreadsheet (or another zip file)", b"\xd0\xcf\x11\xe0": "a spreadsheet of old Excel",
+           b"\x1f\x8b": "compressed (gzip)"}  # fmt: skip
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"  # marks that copying from other programs leaves in cells
+
+Cells = list[str | None]
 
 
 def read_cells(path: str | Path, *, key: str = "participant_id") -> pd.DataFrame:
-    """Read a table that a person wrote, all its cells as text.
-
-    UTF-8 with or without byte-order mark, UTF-16 with one, and Latin-1 (with a logged warning) are understood, as are
-    Windows line ends, quoted cells, spaces around cells and blank lines.
+    """Read a table that a person wrote, all its cells as text; see `read_rows`.
 
     Parameters
     ----------
@@ -39,29 +46,49 @@ def read_cells(path: str | Path, *, key: str = "participant_id") -> pd.DataFrame
     Returns
     -------
     Columns and rows of the file; missing (`MISSING_SPELLINGS`) is NaN.
+    """
+    header, rows = read_rows(path, key=key)
+    return pd.DataFrame(rows, columns=header, dtype="str")
+
+
+def read_rows(path: str | Path, *, key: str = "participant_id") -> tuple[list[str], list[Cells]]:
+    """Read a table that a person wrote, all its cells as text, without making a data frame of it.
+
+    UTF-8 with or without byte-order mark, UTF-16 with one, and Latin-1 (with a logged warning) are understood, as are
+    Windows line ends, quoted cells, spaces and invisible marks around cells, and blank lines.
+
+    Parameters
+    ----------
+    path
+        Tab-separated; a name that ends with ``.csv`` means separated by commas.
+    key
+        Column of ids that the table must have.
+
+    Returns
+    -------
+    header
+        Names of the columns.
+    rows
+        Cells of each line that is not blank, one per column; None is missing (`MISSING_SPELLINGS`).
 
     Raises
     ------
     ParticipantsError
-        If there is no such file, it is empty, has another separator, has rows of another length than its header, lacks
-        the column of ids, or names a column twice.
+        If there is no such file, it cannot be read, is no text or empty, has another separator, has rows of another
+        length than its header, lacks the column of ids, or names a column twice.
     """
     path = Path(path)
-    if not path.is_file():
-        message = f"There is no file '{path}'. Name an existing table."
-        raise ParticipantsError(message)
     separator = "," if path.suffix.lower() == ".csv" else "\t"
-    lines = [line for line in re.split(r"\r\n|\r|\n", _decode(path)) if line.strip()]
+    lines = _split_lines(_decode(path), separator, path.name)
     if not lines:
         message = f"{path.name} is empty. It needs a header line with {key} and one line per participant or session."
         raise ParticipantsError(message)
-    header = _split_line(lines[0], separator)
+    header = lines.pop(0)[1]
     while len(header) > 1 and not header[-1]:
         header.pop()
     _check_header(header, path.name, separator, key)
-    rows = _split_rows([_split_line(line, separator) for line in lines[1:]], len(header), path.name, separator)
-    raw = pd.DataFrame(rows, columns=header, dtype="str")
-    return raw.mask(raw.isin(MISSING_SPELLINGS))
+    rows = _check_rows(lines, len(header), path.name, separator)
+    return header, [[None if cell.casefold() in MISSING_SPELLINGS else cell for cell in row] for row in rows]
 
 
 def list_some(items: Iterable[str]) -> str:
@@ -73,37 +100,77 @@ def list_some(items: Iterable[str]) -> str:
 
 def _decode(path: Path) -> str:
     """Text of a file of unknown encoding."""
-    content = path.read_bytes()
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, it does not raise where a folder is closed
+        message = f"There is no file '{path}'. Name an existing table."
+        raise ParticipantsError(message)
     try:
-        return content.decode(encoding)
+        content = path.read_bytes()
+    except OSError as error:
+        message = f"'{path}' cannot be read: {error.strerror}. Check its permissions, or copy it elsewhere."
+        raise ParticipantsError(message) from error
+    for mark, kind in NO_TEXT.items():
+        if content.startswith(mark):
+            message = f"{path.name} is {kind}, not text. Save it as text separated by tabs (.tsv) or commas (.csv)."
+            raise ParticipantsError(message)
+    try:
+        text = content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig")
     except UnicodeDecodeError:
         LOGGER.warning("%s is not UTF-8; it was read as Latin-1. Check special letters, or save it as UTF-8", path.name)
-        return content.decode("latin-1")
+        text = content.decode("latin-1")
+    if "\0" in text:
+        message = (
+            f"{path.name} has NUL bytes (the first as character {text.index(chr(0)) + 1}): it is damaged, or UTF-16 "
+            "without a mark. Save it as UTF-8 text."
+        )
+        raise ParticipantsError(message)
+    return text
 
 
-def _split_line(line: str, separator: str) -> list[str]:
-    """Cells of a line without surrounding spaces and one pair of quotes."""
-    cells = line.split(separator) if separator == "\t" else next(csv.reader([line], skipinitialspace=True))
-    return [_clean_cell(cell) for cell in cells]
+def _split_lines(text: str, separator: str, name: str) -> list[tuple[int, list[str]]]:
+    """Split a text into its lines that are not blank: number and cells of each."""
+    if separator == "\t":
+        numbered = enumerate(re.split(r"\r\n|\r|\n", text), start=1)
+        split = [(number, list(map(_clean_cell, line.split("\t")))) for number, line in numbered]
+        return [(number, cells) for number, cells in split if any(cells)]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    lines = []
+    try:
+        for line in reader:
+            cells = [_clean_cell(re.sub(r"\s*[\r\n]+\s*", " ", cell)) for cell in line]
+            if any(cells):
+                lines.append((reader.line_num, cells))
+    except csv.Error as error:
+        message = (
+            f"{name} cannot be split into cells at line {reader.line_num}: {error}. A cell that begins with a "
+            'quotation mark must end with one, and a mark inside it is written twice ("").'
+        )
+        raise ParticipantsError(message) from error
+    return lines
 
 
 def _clean_cell(cell: str) -> str:
-    """Cell without surrounding spaces and one pair of quotes."""
-    cell = cell.strip()
+    """Cell without surrounding spaces, invisible marks and one pair of quotes."""
+    cell = _strip(cell)
     if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'":
-        cell = cell[1:-1].strip()
+        cell = _strip(cell[1:-1])
     return cell
+
+
+def _strip(cell: str) -> str:
+    """Cell without surrounding spaces and invisible marks."""
+    cell = cell.strip()
+    return cell if cell.isascii() else cell.strip(INVISIBLE).strip()
 
 
 def _check_header(header: list[str], name: str, separator: str, key: str) -> None:
     """Refuse a header with another separator, with ambiguous names, or without the column of ids."""
     expected = SEPARATORS[separator]
     for other, word in SEPARATORS.items():
-        if len(header) == 1 and other in header[0] and other != separator:
+        is_other = other in header[0] if other != " " else key in header[0].split()
+        if len(header) == 1 and is_other and header[0] != key and other != separator:
             message = (
-                f"{name} is separated by {word}, not by {expected}. Its header: '{header[0][:80]}'. Save it as text "
-                f"separated by {expected}."
+                f"{name} is separated by {word}, not by {expected}. Its header: '{header[0][:LONGEST_SHOWN]}'. Save it "
+                f"as text separated by {expected}."
             )
             raise ParticipantsError(message)
     twice = sorted({column or "(no name)" for column in header if header.count(column) > 1})
@@ -111,18 +178,19 @@ def _check_header(header: list[str], name: str, separator: str, key: str) -> Non
         message = f"{name} has several columns named {', '.join(twice)}. Give every column its own name."
         raise ParticipantsError(message)
     if key not in header:
-        message = f"{name} has no column '{key}'. Columns: {', '.join(header)}. Name the column of ids so."
+        close = difflib.get_close_matches(key, [column.casefold() for column in header], n=1)
+        meant = [column for column in header if column.casefold() in close]
+        todo = f"Rename '{meant[0]}' to '{key}'." if meant else "Name the column of ids so."
+        message = f"{name} has no column '{key}'. Columns: {list_some(header)}. {todo}"
         raise ParticipantsError(message)
 
 
-def _split_rows(lines: list[list[str]], width: int, name: str, separator: str) -> list[list[str]]:
+def _check_rows(lines: list[tuple[int, list[str]]], width: int, name: str, separator: str) -> list[list[str]]:
     """Cells of each line; cells beyond the header may only be empty."""
     rows, wrong = [], []
-    for number, cells in enumerate(lines, start=2):
-        if not any(cells):
-            continue
+    for number, cells in lines:
         if len(cells) < width or any(cells[width:]):
-            wrong.append(f"line {number} ('{cells[0]}') has {len(cells)}")
+            wrong.append(f"line {number} ('{cells[0][:LONGEST_SHOWN]}') has {len(cells)}")
         rows.append(cells[:width])
     if wrong:
         message = (

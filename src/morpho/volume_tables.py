@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from morpho.columns import read_numbers
 from morpho.errors import ParticipantsError
 from morpho.participants import normalise_ids
 from morpho.scans import COLUMNS, row_without_scan
-from morpho.tables import NUMBER
 from morpho.user_tables import list_some, read_cells
 
 LOGGER = logging.getLogger(__name__)
@@ -67,6 +67,9 @@ def read_volume_table(
     """
     path = Path(path)
     cells = normalise_ids(read_cells(path))
+    if cells.empty:
+        message = f"{path.name} has a header, but no rows. It needs one row per participant (and session), or volume."
+        raise ParticipantsError(message)
     if "session_id" not in cells:
         cells.insert(1, "session_id", "")
     is_long = {"roi", "volume_mm3"}.issubset(cells.columns)
@@ -101,10 +104,14 @@ def _read_long(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _read_wide(cells: pd.DataFrame) -> pd.DataFrame:
     """Rows of a wide table in the form of `_read_long`."""
-    rows = cells.melt(id_vars=KEYS, var_name="name", value_name="cell")
-    split = {str(name): _split_name(str(name)) for name in cells.columns}
-    rows["roi"] = [split[str(name)][0] for name in rows["name"]]
-    rows["hemisphere"] = [split[str(name)][1] for name in rows["name"]]
+    names = {number: str(name) for number, name in enumerate(cells.columns) if name not in KEYS}
+    numbered = cells.rename(columns={name: number for number, name in names.items()})
+    rows = numbered.melt(id_vars=KEYS, var_name="number", value_name="cell")
+    split = {number: _split_name(name) for number, name in names.items()}
+    numbers = rows.pop("number").tolist()
+    rows["name"] = pd.Series([names[number] for number in numbers], dtype="str")
+    rows["roi"] = pd.Series([split[number][0] for number in numbers], dtype="str")
+    rows["hemisphere"] = pd.Series([split[number][1] for number in numbers], dtype="str")
     return rows
 
 
@@ -132,9 +139,8 @@ def _parse_volumes(rows: pd.DataFrame, name: str) -> pd.Series[float]:
     twice = sorted(set(where[rows.duplicated([*KEYS, "roi", "hemisphere"], keep=False)]))
     if twice:
         problems.append(f"volumes that are there more than once: {list_some(twice)}")
-    is_number = rows["cell"].str.fullmatch(NUMBER).fillna(value=False).astype(bool)
-    volumes_mm3 = rows["cell"].where(is_number).astype("float64")
-    wrong = rows["cell"].notna() & ~((volumes_mm3 > 0) & (volumes_mm3 < float("inf")))
+    volumes_mm3 = read_numbers(rows["cell"])
+    wrong = rows["cell"].notna() & ~(volumes_mm3 > 0)
     if wrong.any():
         seen = list_some(f"{where[row]}: '{rows['cell'][row]}'" for row in rows.index[wrong])
         problems.append(f"cells that are no volume in mm3 (a number above 0, decimal point '.', or n/a): {seen}")

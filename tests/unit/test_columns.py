@@ -46,3 +46,11 @@ def test_numbers_are_read_whatever_their_form() -> None:
     raw = pd.DataFrame({"participant_id": ["a", "b", "c"], "x": ["1e2", "-.5", None]}, dtype="str")
     assert parse_numbers(raw, "x", problems).fillna(7).tolist() == [100.0, -0.5, 7.0]
     assert problems == []
+
+
+@pytest.mark.parametrize("cell", ["1e400", "-1e999", "inf", "-inf", "9" * 400, "٣", "1_000", "0x1", "1 000", "1.5."])
+def test_what_is_no_finite_number_is_a_problem(cell: str) -> None:
+    problems: list[str] = []
+    raw = pd.DataFrame({"participant_id": ["sub-1", "sub-2"], "x": [cell, "2"]}, dtype="str")
+    assert parse_numbers(raw, "x", problems).fillna(-7).tolist() == [-7.0, 2.0]
+    assert problems == [f"column 'x' has cells that are no number: 'sub-1': '{cell}'. Write a number, or n/a"]

@@ -1,8 +1,6 @@
 """Images on disk and their grids: what is written comes back, and what is broken is refused with a reason."""
 
-import gzip
 import stat
-import struct
 from pathlib import Path
 
 import nibabel as nib
@@ -47,55 +45,10 @@ def test_loaded_image_has_the_values_on_disk(tmp_path: Path, rng: np.random.Gene
     np.testing.assert_allclose(loaded.affine, awkward_affine, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [nib.Nifti2Image, nib.Nifti1Pair])
-def test_other_forms_of_nifti_are_loaded(tmp_path: Path, rng: np.random.Generator, kind: type[Nifti1Image]) -> None:
-    data = scan_data(rng)
-    path = write(kind(data, np.eye(4)), tmp_path / ("a.nii" if kind is nib.Nifti2Image else "a.img"))
-    np.testing.assert_array_equal(array_of(load_image(path)), data)
-
-
-def test_missing_file_is_refused_with_the_way_to_fetch_it(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"a\.nii\.gz is not there .*datalad get"):
-        load_image(tmp_path / "a.nii.gz")
-
-
-@pytest.mark.parametrize("content", [b"", b"no image", b"\x1f\x8b\x08 no gzip"])
-def test_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.nii.gz").write_bytes(content)
+def test_image_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"a\.nii\.gz cannot be read as NIfTI"):
         load_image(tmp_path / "a.nii.gz")
-
-
-@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_truncated_file_is_refused(tmp_path: Path, rng: np.random.Generator, name: str) -> None:
-    path = write(nib.Nifti1Image(scan_data(rng), np.eye(4)), tmp_path / name)
-    path.write_bytes(path.read_bytes()[:-400])
-    with pytest.raises(ImageError, match="copy it again"):
-        load_image(path)
-
-
-def test_file_with_changed_bytes_fails_its_checksum(tmp_path: Path, rng: np.random.Generator) -> None:
-    content = nib.Nifti1Image(scan_data(rng), np.eye(4)).to_bytes()
-    damaged = bytearray(gzip.compress(content, compresslevel=0))
-    damaged[len(damaged) // 2] ^= 1
-    (tmp_path / "a.nii.gz").write_bytes(damaged)
-    with pytest.raises(ImageError, match="CRC"):
-        load_image(tmp_path / "a.nii.gz")
-
-
-def test_header_with_an_unknown_data_type_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
-    path = write(nib.Nifti1Image(scan_data(rng), np.eye(4)), tmp_path / "a.nii")
-    content = bytearray(path.read_bytes())
-    content[70:72] = struct.pack("<h", 99)
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match="data code 99"):
-        load_image(path)
-
-
-def test_other_formats_are_refused(tmp_path: Path) -> None:
-    path = write(nib.MGHImage(np.zeros(SCAN_SHAPE, np.float32), np.eye(4)), tmp_path / "a.mgz")
-    with pytest.raises(ImageError, match=r"a\.mgz is a MGHImage; only NIfTI"):
-        load_image(path)
 
 
 # --- grids --------------------------------------------------------------------------------------------------------

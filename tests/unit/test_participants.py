@@ -1,6 +1,7 @@
 """participants.tsv and the sessions tables as people write them."""
 
 import logging
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -92,12 +93,25 @@ def test_scanned_people_without_row_and_rows_without_scan_are_legal() -> None:
 
 def test_lost_leading_zeros_are_noticed() -> None:
     table = pd.DataFrame({"participant_id": ["sub-1", "sub-02"]})
-    with pytest.raises(ParticipantsError, match=r"leading zeros or case alone: sub-01 / sub-1 \(the BIDS"):
+    with pytest.raises(ParticipantsError, match=r"leading zeros, case or punctuation alone: sub-01 / sub-1 \(the BIDS"):
         check_matches(table, scans_of("sub-01", "sub-02"))
 
 
 def test_ids_that_differ_by_zeros_are_two_people_if_both_were_scanned() -> None:
     check_matches(pd.DataFrame({"participant_id": ["sub-1", "sub-01"]}), scans_of("sub-1", "sub-01"))
+
+
+@pytest.mark.parametrize("written", ["sub-SUB-01", "sub-sub01", "sub-Sub_01", "sub-s 01", "sub-1.0", "sub-0001"])
+def test_ids_in_another_spelling_are_noticed(written: str) -> None:
+    table = pd.DataFrame({"participant_id": [written, "sub-02"]})
+    name = "sub-s01" if " " in written else "sub-01"
+    with pytest.raises(ParticipantsError, match=re.escape(f"alone: {name} / {written} (the BIDS folder")):
+        check_matches(table, scans_of(name, "sub-02"))
+
+
+@pytest.mark.parametrize("written", ["sub-10", "sub-010", "sub-1.01", "sub-01a", "sub-"])
+def test_ids_of_others_are_no_other_spelling(written: str) -> None:
+    check_matches(pd.DataFrame({"participant_id": [written, "sub-02"]}), scans_of("sub-01", "sub-02"))
 
 
 def test_table_of_other_people_is_refused() -> None:
@@ -119,6 +133,11 @@ def test_session_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     assert "one row per participant" in str(caught.value)
 
 
+def test_repeated_people_get_the_hint_that_rows_may_be_sessions(tmp_path: Path) -> None:
+    with pytest.raises(ParticipantsError, match=r"sub-01 \(2 rows\).*name their column session_id"):
+        read_participants(write(tmp_path, "participant_id\tvisit\n01\t1\n01\t2\n"))
+
+
 def test_table_that_must_be_there_is_missed(tmp_path: Path) -> None:
     with pytest.raises(ParticipantsError, match=r"There is no file .*people\.tsv'"):
         read_participants(tmp_path / "people.tsv", required=True)
@@ -137,7 +156,7 @@ def test_sessions_tables_are_found_and_read_like_the_participants_table(tmp_path
     assert [path.name for path in found] == ["sub-02_sessions.tsv"]
     sessions = read_sessions(tmp_path, ["sub-02", "sub-01"])
     assert list(sessions) == ["sub-02"]
-    assert sessions["sub-02"].fillna("?").to_dict("list") == {"session_id": ["ses-1", "ses-2"], "BDI": ["20", "?"]}
+    assert sessions["sub-02"] == [{"session_id": "ses-1", "BDI": "20"}, {"session_id": "ses-2", "BDI": None}]
 
 
 def test_all_unusable_sessions_tables_are_told_at_once(tmp_path: Path) -> None:
@@ -160,8 +179,12 @@ def people() -> pd.DataFrame:
     )
 
 
+def rows_of(**columns: list[str | None]) -> list[dict[str, str | None]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 def test_columns_of_a_sessions_table_override_the_participant_even_where_they_are_empty() -> None:
-    table = pd.DataFrame({"session_id": ["ses-1", "ses-2"], "BDI": ["20", None], "group": ["x", "y"]}, dtype="str")
+    table = rows_of(session_id=["ses-1", "ses-2"], BDI=["20", None], group=["x", "y"])
     joined = join_sessions(people(), {"sub-02": table}, {"BDI", "age"})
     assert joined is not None
     assert joined.fillna("?").to_numpy().tolist() == [
@@ -174,7 +197,7 @@ def test_columns_of_a_sessions_table_override_the_participant_even_where_they_ar
 
 def test_rows_of_sessions_in_the_participants_table_give_way_to_the_sessions_table() -> None:
     raw = people().assign(participant_id="sub-01", session_id=["ses-1", "ses-2"])
-    table = pd.DataFrame({"session_id": ["ses-2", "ses-3"], "BDI": ["3", "2"]}, dtype="str")
+    table = rows_of(session_id=["ses-2", "ses-3"], BDI=["3", "2"])
     joined = join_sessions(raw, {"sub-01": table}, {"BDI"})
     assert joined is not None
     assert joined["session_id"].tolist() == ["ses-1", "ses-2", "ses-3"]
@@ -189,7 +212,7 @@ def test_without_sessions_tables_nothing_changes() -> None:
 
 
 def test_sessions_tables_without_participants_table_are_a_table() -> None:
-    table = pd.DataFrame({"session_id": ["ses-1"], "BDI": ["3"]}, dtype="str")
+    table = rows_of(session_id=["ses-1"], BDI=["3"])
     joined = join_sessions(None, {"sub-01": table}, {"BDI"})
     assert joined is not None
     assert joined.fillna("?").to_numpy().tolist() == [["sub-01", "", "?"], ["sub-01", "ses-1", "3"]]
@@ -198,7 +221,7 @@ def test_sessions_tables_without_participants_table_are_a_table() -> None:
 def test_sessions_that_differ_by_leading_zeros_are_noticed() -> None:
     table = pd.DataFrame({"participant_id": ["sub-01", "sub-01"], "session_id": ["ses-1", "ses-02"]})
     scans = scans_of("sub-01", "sub-01").assign(session_id=["ses-1", "ses-2"])
-    with pytest.raises(ParticipantsError, match="case alone: sub-01 ses-2 / sub-01 ses-02 "):
+    with pytest.raises(ParticipantsError, match="punctuation alone: sub-01 ses-2 / sub-01 ses-02 "):
         check_matches(table, scans)
     check_matches(table.replace("ses-02", "ses-3"), scans)
     check_matches(table, scans_of("sub-01").assign(session_id=""))

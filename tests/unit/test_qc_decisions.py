@@ -1,5 +1,6 @@
 """Decisions about scans are read as people write them, and refused with all their problems at once."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +36,13 @@ def test_times_of_all_zones_are_in_one_order(tmp_path: Path) -> None:
     lines = ["sub-01\tkeep\tA\t\t2024-01-05T14:30:00+01:00", "sub-01\tkeep\tA\t\t2024-01-05T13:31:00"]
     dates = read_decisions(write(tmp_path, *lines), SCANS)["date"]
     assert dates.tolist() == [pd.Timestamp("2024-01-05 13:30"), pd.Timestamp("2024-01-05 13:31")]
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:30:00-01:00"])
+def test_a_time_before_or_after_all_times_is_refused(tmp_path: Path, date: str) -> None:
+    """In UTC, it lies in the year 0 or 10,000."""
+    with pytest.raises(DecisionsError, match=f"not ISO 8601.*sub-01: '{re.escape(date)}'"):
+        read_decisions(write(tmp_path, f"sub-01\tkeep\tA\t\t{date}"), SCANS)
 
 
 def test_a_header_alone_and_raters_without_name_are_legal(tmp_path: Path) -> None:

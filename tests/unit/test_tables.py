@@ -144,7 +144,11 @@ def test_json_refuses_nan(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"a\tb\n1\n", r"2 columns but another number of cells in line\(s\) 2"),
+        (b"a\tb\n1\t2\n\n3\n", r"in line\(s\) 4"),
         (b"a\n\xe9\n", "is not UTF-8"),
+        (b"\0" * 512, r"is damaged: it has NUL bytes. Delete it"),
+        (b"a\tb\ta\n1\t2\t3\n", "without a name of their own: a. Give"),
+        (b"a\t \n1\t2\n", r"without a name of their own: \(no name\)"),
     ],
 )
 def test_broken_file_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -157,3 +161,10 @@ def test_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_bytes(b"\xef\xbb\xbfroi\tindex\r\na\t1\r\n\r\n")
     back = read_table(tmp_path / "t.tsv")
     assert back.to_dict("list") == {"roi": ["a"], "index": [1]}
+
+
+def test_number_beyond_floating_point_is_no_infinity(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("x\ty\n1e400\tinf\n2\t-inf\n", encoding="utf-8")
+    back = read_table(tmp_path / "t.tsv")
+    assert back["x"].tolist() == ["1e400", "2"]
+    assert back["y"].tolist() == [math.inf, -math.inf]

@@ -120,3 +120,18 @@ def test_two_columns_of_the_same_volume_are_refused(tmp_path: Path) -> None:
 def test_table_without_a_known_volume_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParticipantsError, match=r"no volume that is known\. .*such as hippocampus_L_mm3"):
         read(tmp_path, "participant_id hippocampus\n1 3000\n")
+
+
+def test_table_without_rows_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(ParticipantsError, match="has a header, but no rows"):
+        read(tmp_path, "participant_id hippocampus_L_mm3\n")
+
+
+def test_other_columns_may_have_any_name(tmp_path: Path) -> None:
+    volumes, _ = read(tmp_path, "participant_id name cell number roi amygdala_L_mm3 scan\n1 a b c d 9 e\n")
+    assert values(volumes) == {("sub-1", "amygdala", "L"): 9.0}
+
+
+def test_volume_beyond_floating_point_is_no_volume(tmp_path: Path) -> None:
+    with pytest.raises(ParticipantsError, match="sub-1 amygdala_L_mm3: '1e400', sub-2 amygdala_L_mm3: '1e-400'"):
+        read(tmp_path, "participant_id amygdala_L_mm3\n1 1e400\n2 1e-400\n")

@@ -18,6 +18,7 @@ import pandas as pd
 import patsy
 
 from morpho.errors import DesignError
+from morpho.formulas import find_names
 
 Array = npt.NDArray[np.float64]
 Weights = Mapping[str, float]
@@ -227,5 +228,4 @@ def _predict_row(values: Mapping[str, Any], data: pd.DataFrame, design: patsy.De
 
 def _names(factor: str, variable: str) -> bool:
     """Whether a factor of a formula is made of a variable, such as C(sex, Sum) of sex."""
-    tokens = factor.replace("(", " ").replace(")", " ").replace(",", " ").split()
-    return variable in tokens or f"Q({variable!r})" in factor or f'Q("{variable}")' in factor
+    return variable in find_names(factor)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from morpho.formulas import quote_name
 from morpho.infer.contrasts import Effect
 from morpho.infer.design import Model
 from morpho.infer.dictionaries import ADJUSTED_VOLUMES, EFFECTS, PARTIAL_RESIDUALS, SENSITIVITY, SEVERITY
@@ -158,8 +159,7 @@ def _relate_scales(study: Study) -> dict[str, LinearResult]:
     """Relate the volume of every region to each scale."""
     results = {}
     for column in study.domains.get("severity", ()):
-        term = column if column.isidentifier() else f'Q("{column}")'
-        model = choose_model(study, term, (column,))
+        model = choose_model(study, quote_name(column), (column,))
         question = Question(model, Effect(of=column), list_places(study.settings.families))
         results[column.removeprefix("severity_")] = run_linear(_take_patients(study), question, study.settings)
     return results

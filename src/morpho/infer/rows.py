@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import statsmodels.api as sm
 
+from morpho.formulas import quote_name
 from morpho.infer.contrasts import Effect, find_joint_columns
 from morpho.infer.design import Model, Sample
 from morpho.infer.fit import EffectFit, RegionModel
@@ -220,5 +221,5 @@ def _correlate_ranks(sample: Sample, effect: Effect, confidence: float) -> Row:
 def _find_column(name: str, columns: list[str]) -> int | None:
     """Find the place of a numeric variable in a design; None if it has no column of its own."""
     return next(
-        (place for place, column in enumerate(columns) if column in {name, f'Q("{name}")', f"Q('{name}')"}), None
+        (place for place, column in enumerate(columns) if column in {name, quote_name(name), f"Q({name!r})"}), None
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.errors import ConfigError
+from morpho.formulas import split_terms
 
 MINUS = "\N{MINUS SIGN}"
 TIE = "\N{NO-BREAK SPACE}"
@@ -171,8 +172,8 @@ def name_adjustments(formula: Any) -> list[str]:
     >>> name_adjustments("volume_mm3 ~ C(group, Treatment('control')) + age_years + C(sex, Sum) + tiv_whole_dm3")
     ['age', 'sex', 'total intracranial volume']
     """
-    terms = text_or(formula).partition("~")[2].split(" + ")[1:]
-    return [_name_term(term.strip()) for term in terms]
+    terms = split_terms(text_or(formula).partition("~")[2])[1:]
+    return [_name_term(term) for term in terms]
 
 
 def _name_term(term: str) -> str:

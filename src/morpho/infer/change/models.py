@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from morpho.errors import DesignError
+from morpho.formulas import quote_name
 from morpho.infer.change.sample import NON_REMITTERS, ChangeQuestion, Scans, count_people
 from morpho.infer.design import COVARIATE_COLUMNS, HeadSize, build_covariates
 from morpho.infer.study import Study
@@ -175,7 +176,7 @@ def compare_people(
     X = X.join(nuisance.matrix)
     counts = count_arms(study, scans, X.index, levels)
     test, spread = fit_people(y, X, factor, study.settings.confidence)
-    terms = [quote(factor), *(["first_mm3"] if baseline else []), *nuisance.terms]
+    terms = [quote_name(factor), *(["first_mm3"] if baseline else []), *nuisance.terms]
     found = [tell_single(scans), _tell_unequal_weeks(scans, levels), tell_incomplete(scans, len(X))]
     everything = tuple(filter(None, [*scans.notes, *found, *nuisance.notes, *notes]))
     formula = f"{y.name} ~ {' + '.join(terms)}"
@@ -210,7 +211,7 @@ def fit_visits(study: Study, scans: Scans, question: ChangeQuestion, *, notes: S
     nuisance, focus, terms = Nuisance(pd.DataFrame(index=people)), time, time
     if question.levels:
         nuisance = build_nuisance(study, scans.outcome, people, head_size=study.settings.head_size, but=question.by)
-        focus, terms = f"{time}:{question.by}", f"{time} * {quote(question.by)}"
+        focus, terms = f"{time}:{question.by}", f"{time} * {quote_name(question.by)}"
     n_undated = len(scans.visits) - len(visits)
     visits = visits[visits["participant_id"].isin(nuisance.matrix.index)]
     design = {"Intercept": 1.0, time: visits[time].astype(float)}
@@ -274,11 +275,6 @@ def tell_single(scans: Scans) -> str:
 def tell_incomplete(scans: Scans, n: int) -> str:
     """Say how many people with two scans are left out because a value is missing."""
     return count_people(len(scans.pairs) - n, "with two scans but a missing value left out")
-
-
-def quote(name: str) -> str:
-    """Write a column name as a formula does: as it is, or in Q("...") if it is not a plain word."""
-    return name if name.isidentifier() else f'Q("{name}")'
 
 
 def _tell_unequal_weeks(scans: Scans, levels: Sequence[str]) -> str:

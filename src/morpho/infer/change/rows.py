@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from morpho.errors import DesignError
+from morpho.formulas import quote_name
 from morpho.infer.change.models import (
     WEEKS_PER_YEAR,
     ChangeEstimate,
@@ -19,7 +20,6 @@ from morpho.infer.change.models import (
     count_arms,
     fit_people,
     fit_visits,
-    quote,
     tell_incomplete,
     tell_single,
 )
@@ -181,10 +181,10 @@ def estimate_slope(study: Study, outcome: str, question: ChangeQuestion, arms: A
         msg = f"{focus} does not vary: it is {X[focus].iloc[0]:g} for all {len(X)} people"
         raise DesignError(msg)
     test, spread = fit_people(y, X, focus, study.settings.confidence)
-    terms = [quote(focus), *map(quote, columns), *nuisance.terms]
+    terms = [quote_name(focus), *map(quote_name, columns), *nuisance.terms]
     found = [tell_single(scans), tell_incomplete(scans, len(X))]
     notes = tuple(filter(None, [*arms.notes, *scans.notes, *found, *nuisance.notes]))
-    formula = f"{quote(str(y.name))} ~ {' + '.join(terms)}"
+    formula = f"{quote_name(str(y.name))} ~ {' + '.join(terms)}"
     return ChangeEstimate(formula, unit, "exact", test, spread, len(X), None, None, {"": scans}, notes)
 
 

@@ -7,7 +7,6 @@ of `morpho.infer.claims.engine`.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 import patsy
 
+from morpho.formulas import find_names, quote_name, split_terms
 from morpho.infer.contrasts import Effect
 from morpho.infer.variables import list_missing
 
@@ -134,39 +134,19 @@ def name_variables(test: ClaimTest) -> tuple[str, ...]:
     names: list[str] = []
     for term in patsy.ModelDesc.from_formula(test.formula).rhs_termlist:
         for factor in term.factors:
-            names += _find_names(factor.name())
+            names += find_names(factor.name())
     return tuple(name for name in dict.fromkeys(names) if name != COVARIATES)
 
 
 def write_terms(test: ClaimTest) -> str:
     """Write the terms of interest of a formula: its right side without "covariates" and without the intercept."""
-    right = test.formula.partition("~")[2]
-    terms = [term.strip() for term in re.split(r"\+(?![^(]*\))", right)]
+    terms = split_terms(test.formula.partition("~")[2])
     return " + ".join(term for term in terms if term not in {COVARIATES, "1", ""})
-
-
-def _find_names(code: str) -> list[str]:
-    """Find the names of columns in a factor of a formula, such as group in C(group, Sum)."""
-    tree = ast.parse(code, mode="eval")
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    names = [node.args[0].value for node in ast.walk(tree) if _is_quote(node)]  # type: ignore[attr-defined]
-    names += [
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and id(node) not in called and node.id not in {"np", "Treatment", "Sum"}
-    ]
-    return [str(name) for name in names]
-
-
-def _is_quote(node: ast.AST) -> bool:
-    """Whether a node of a formula is Q("name")."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Q"
 
 
 def _spell_out(test: ClaimTest, column: str) -> ClaimTest:
     """Put a column where a test says "each"."""
-    quoted = column if column.isidentifier() else f'Q("{column}")'
-    effect = test.effect
+    effect, quoted = test.effect, quote_name(column)
     swap = {EACH: column}
     return ClaimTest(
         **{

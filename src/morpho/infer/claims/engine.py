@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import patsy
 
 from morpho.errors import DesignError
+from morpho.formulas import say_error
 from morpho.infer.claims.claims import Claim, ClaimsFile, ClaimTest, expand_tests, list_needs
 from morpho.infer.claims.kinds import TestResult, run_kind
 from morpho.infer.claims.rows import run_linear_test
@@ -94,9 +96,10 @@ def _run_test(test: ClaimTest, study: Study, file: ClaimsFile, *, permute: bool)
         if test.kind == "linear":
             return TestResult(run_linear_test(test, study, people, permute=permute), {})
         return run_kind(test, study, condition)
-    except DesignError as refusal:
-        logger.warning("%s refused: %s", test.name, refusal)
-        refused = {"family": test.families[0], "roi": "", "hemisphere": "", "status": "refused", "reason": str(refusal)}
+    except (DesignError, patsy.PatsyError) as refusal:
+        reason = say_error(refusal) if isinstance(refusal, patsy.PatsyError) else str(refusal)
+        logger.warning("%s refused: %s", test.name, reason)
+        refused = {"family": test.families[0], "roi": "", "hemisphere": "", "status": "refused", "reason": reason}
         return TestResult(pd.DataFrame([refused]), {})
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import patsy
-
 from morpho.errors import ConfigError
+from morpho.formulas import check_formula
 from morpho.infer.claims.claims import (
     COVARIATES,
     EACH,
@@ -39,8 +38,8 @@ def parse_claims(content: Mapping[str, Any], families: Families) -> ClaimsFile:
     Raises
     ------
     ConfigError
-        With all problems: unknown populations, families or deciding regions, tests of one name, effects that cannot be
-        read or speak of variables that are not in the formula.
+        With all problems: unknown populations, families or deciding regions, tests of one name, formulas that cannot be
+        read or are more than a model, effects that cannot be read or speak of variables that are not in the formula.
     """
     problems: list[str] = []
     claims = [
@@ -89,9 +88,9 @@ def _parse_test(given: Mapping[str, Any], place: str, problems: list[str]) -> Cl
     formula = given.get("formula", "")
     if kind == "linear":
         try:
-            patsy.ModelDesc.from_formula(formula)
-        except (patsy.PatsyError, SyntaxError) as error:
-            problems.append(f"{place}: the formula {formula!r} cannot be read: {error}")
+            check_formula(formula)
+        except ConfigError as error:
+            problems.append(f"{place}: {error}")
             formula = ""
     says = given.get("says", {})
     size = says.get("size")

@@ -1,0 +1,4 @@
+#!/bin/sh
+# Cancel the jobs of these numbers: cancel.sh JOB...
+exec scancel "$@"
+# SGE, PBS (not run):  exec qdel "$@"
