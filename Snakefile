@@ -2,6 +2,7 @@
 
 snakemake --cores 2 --config bids_dir=DIR output_dir=DIR        measure, model, draw, report
 snakemake --cores 2 --configfile my.yaml                        the same, with a configuration of your own
+snakemake --cores 2 --configfile my.yaml scans                  measure only
 snakemake --cores 2 --configfile my.yaml figures                draw again from tables and images
 snakemake --cores 2 --configfile my.yaml report                 write the report again
 snakemake --cores 2 statistics --config volumes=TSV participants=TSV output_dir=DIR     no scans: a table of volumes
@@ -27,6 +28,7 @@ localrules:
     all,
     figures,
     report,
+    scans,
     statistics,
 
 
@@ -35,8 +37,15 @@ rule all:
     default_target: True
     input:
         rules.write_report.output,
-        [] if TABLES else rules.describe_dataset.output,
+        [] if TABLES else [rules.describe_dataset.output, rules.check_measured.output],
         STATISTICS_FILES,
+
+
+rule scans:
+    """The volumes and quality metrics of all scans, no statistics."""
+    input:
+        every_scan(rules.measure_scan.output.volumes),
+        every_scan(rules.measure_scan.output.metrics),
 
 
 rule statistics:

@@ -46,13 +46,18 @@ def source_digest(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
-@functools.cache
 def _read_module(name: str) -> tuple[str, tuple[str, ...]]:
-    """Code of a module without comments, docstrings and layout, which change no number, and what it imports of morpho.
+    """Code of a module and what it imports of morpho, as `_parse_module` gives them."""
+    return _parse_module(_module_path(name).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _parse_module(text: str) -> tuple[str, tuple[str, ...]]:
+    """Code without comments, docstrings and layout, which change no number, and what it imports of morpho.
 
     The rules of a workflow ask for the same modules again and again, whenever Snakemake starts.
     """
-    tree = ast.parse(_module_path(name).read_text(encoding="utf-8"))
+    tree = ast.parse(text)
     imports = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:

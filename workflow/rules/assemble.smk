@@ -12,9 +12,9 @@ rule assemble_cohort:
         sessions=list(map(str, find_sessions(config["bids_dir"], SCANS["participant_id"]))),
         volumes=every_scan(rules.measure_scan.output.volumes),
         quality=every_scan(rules.measure_scan.output.metrics),
-        records=every_scan(rules.measure_scan.output.record),
     output:
         scans=group_file("scans.tsv"),
+        metrics=group_file("scan_metrics.tsv"),
         volumes=group_file("roi_volumes.tsv"),
         cohort=group_file("cohort.tsv"),
         exclusions=group_file("cohort_exclusions.tsv"),
@@ -22,6 +22,7 @@ rule assemble_cohort:
         log_file("assemble_cohort", "cohort"),
     params:
         manifest=str(MANIFEST),
+        record=template_of(rules.measure_scan.output.record),
         content=sha256(SCANS.to_csv().encode()).hexdigest()[:16],
         bids_dir=config["bids_dir"],
         participants=drop_removed(config)["participants"],
@@ -35,3 +36,18 @@ rule assemble_cohort:
         ),
     script:
         "../scripts/assemble_cohort.py"
+
+
+rule check_measured:
+    """Make an error of a cohort of which too few scans could be measured; everything else is made all the same."""
+    input:
+        scans=rules.assemble_cohort.output.scans,
+    output:
+        share=group_file("measured_share.tsv"),
+    log:
+        log_file("check_measured", "cohort"),
+    params:
+        smallest=config["failures"]["min_measured_fraction"],
+        code=source_digest("morpho.infer.measured"),
+    script:
+        "../scripts/check_measured.py"

@@ -6,7 +6,6 @@ Gives the list of scans to measure, and the functions that name files. With a ta
 
 import os
 import sys
-from functools import partial
 from hashlib import sha256
 
 from morpho.atlas import file_sha256, find_data_file, load_atlas
@@ -136,6 +135,11 @@ def scan_file(suffix):
 def every_scan(template):
     """One path per scan that is to be measured, as an input function: Snakemake hashes long lists again and again."""
     return lambda wildcards: [template.format(scan=scan, folder=folder) for scan, folder in FOLDERS.items()]
+
+
+def template_of(file):
+    """Path of a derivative with its wildcards {folder} and {scan}, as parameter of a rule that has none."""
+    return lambda wildcards: str(file)
 
 
 def group_file(name):

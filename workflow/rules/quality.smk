@@ -8,8 +8,7 @@ rule assess_quality:
     input:
         scans=rules.assemble_cohort.output.scans,
         cohort=rules.assemble_cohort.output.cohort,
-        volumes=every_scan(rules.measure_scan.output.volumes),
-        metrics=every_scan(rules.measure_scan.output.metrics),
+        metrics=[] if TABLES else rules.assemble_cohort.output.metrics,
     output:
         metrics=group_file("metrics.tsv"),
         deviations=group_file("region_deviations.tsv"),
@@ -18,7 +17,7 @@ rule assess_quality:
     params:
         quality={key: value for key, value in drop_removed(config)["quality"].items() if key != "decisions"},
         participants=drop_removed(config)["participants"],
-        code=source_digest("morpho.infer.quality.assessment", "morpho.failures", "morpho.tables"),
+        code=source_digest("morpho.infer.quality.assessment", "morpho.infer.measured", "morpho.tables"),
     script:
         "../scripts/assess_quality.py"
 

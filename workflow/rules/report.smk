@@ -96,10 +96,6 @@ rule write_report:
         captions=[rule.output.captions for rule in FIGURE_RULES],
         figures=[rule.output.figures for rule in FIGURE_RULES],
         pictures=every_scan(rules.plot_overlay.output.webp),
-        thumbnails=every_scan(rules.plot_overlay.output.thumbnail),
-        t1w=every_scan(rules.measure_scan.output.t1w),
-        brain_mask=every_scan(rules.measure_scan.output.brain_mask),
-        labels=every_scan(rules.measure_scan.output.regions),
         viewer=find_data_file("morpho:vendor/niivue/niivue.umd.js"),
         templates=sorted(map(str, Path(workflow.basedir, "workflow", "report").iterdir())),
     output:
@@ -120,6 +116,11 @@ rule write_report:
         settings=drop_removed(config)["models"],
         family=FAMILIES[0],
         tables=[*RESULTS, *QUALITY],
+        # Made together with the pictures, and not named as inputs: 10,000 of each would slow every start down.
+        thumbnail=template_of(rules.plot_overlay.output.thumbnail),
+        t1w=template_of(rules.measure_scan.output.t1w),
+        brain_mask=template_of(rules.measure_scan.output.brain_mask),
+        regions=template_of(rules.measure_scan.output.regions),
         logs=f"{OUT}/logs",
         figure_format="png" if "png" in FORMATS else "svg",
         provenance={

@@ -9,7 +9,13 @@ from morpho.infer.cohort import (
     describe_volumes,
     gather_volumes,
 )
-from morpho.infer.measured import add_status, describe_status, read_measured_with
+from morpho.infer.measured import (
+    add_status,
+    describe_metrics,
+    describe_status,
+    gather_metrics,
+    read_measured_with,
+)
 from morpho.job_start import start_job
 from morpho.participants import join_sessions, read_participants, read_sessions
 from morpho.scans import describe_scans, read_scans
@@ -22,17 +28,20 @@ chosen = scans.loc[scans["chosen"], "scan"].tolist()
 tables, failures = sort_failures(dict(zip(chosen, given.volumes, strict=True)))
 quality, unjudged = sort_failures(dict(zip(chosen, given.quality, strict=True)))
 failures = unjudged | failures
-records = dict(zip(chosen, given.records, strict=True))
-stamp_tables(read_measured_with({scan: path for scan, path in records.items() if scan not in failures}), add=True)
+measured = scans[scans["chosen"] & ~scans["scan"].isin(list(failures))]
+records = {row.scan: snakemake.params.record.format(scan=row.scan, folder=row.folder) for row in measured.itertuples()}
+stamp_tables(read_measured_with(records), add=True)
 raw = read_participants(given.participants[0]) if given.participants else None
 sessions = read_sessions(snakemake.params.bids_dir, scans["participant_id"])
 raw = join_sessions(raw, sessions, varying_columns(settings))
 participants = None if raw is None else standardise_participants(raw, **settings)
 volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items() if scan not in failures}, scans)
-kinds = {scan: read_table(path)["input_kind"].iloc[0] for scan, path in quality.items()}
+metrics = gather_metrics({scan: read_table(path) for scan, path in quality.items()})
+kinds = dict(zip(metrics["scan"], metrics["input_kind"], strict=True))
 cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
 covariates = {} if participants is None else describe_participants(participants, settings["variables"])
 write_table(add_status(scans, failures), out.scans, describe_scans() | describe_status())
+write_table(metrics, out.metrics, describe_metrics(), digits=6)
 write_table(volumes, out.volumes, describe_volumes())
 write_table(cohort, out.cohort, describe_cohort(cohort, covariates))
 write_table(exclusions, out.exclusions, describe_exclusions())

@@ -15,6 +15,7 @@ from morpho.present.report_files import (
     find_pictures,
     find_vendored,
     make_viewer,
+    name_scan_files,
     place_figures,
     read_exclusions,
     read_sources,
@@ -35,9 +36,10 @@ tables["sample"] = render_sample(suppress_sample(read_table(given.sample).fillna
 tables["precision"], expected = render_precision(read_table(given.precision, text=TEXTS), family=params.family)
 tables["exclusions"] = read_exclusions(given.exclusions)
 tables["run_cost"] = read_run_cost(params.logs)
-scans = tables["scans"].query("chosen")["scan"].tolist()
-overlays = find_pictures(scans, given.pictures, given.thumbnails)
-images = dict(zip(scans, zip(given.t1w, given.brain_mask, given.labels, strict=True), strict=bool(given.t1w)))
+templates = [params[name] for name in ("thumbnail", "t1w", "brain_mask", "regions")]
+paths = name_scan_files(tables["scans"], templates if given.metrics else [])
+overlays = find_pictures(paths, given.pictures, [beside[0] for beside in paths.values()])
+images = {scan: beside[1:] for scan, beside in paths.items()}
 names = {name: given[name] for name in ("label_table", "rois", "style")}
 viewer = make_viewer(tables["metrics"], images, **names, limit_mb=params.viewer_mb)
 drawn = place_figures(given.figures, given.captions, file_format=params.figure_format)

@@ -12,11 +12,18 @@ import pandas as pd
 
 from morpho.errors import DesignError
 from morpho.failures import Failure
+from morpho.quality_metrics import HARD_FAILURES, METRICS
 from morpho.tables import describe_column
 from morpho.user_tables import list_some
 
 MEASURED_WITH, SOFTWARE = "MeasuredWith", "Software"
 MEASURED, FAILED, NOT_CHOSEN = "measured", "failed", "not chosen"
+SHARE = {
+    "n_chosen": describe_column("Scans that were chosen"),
+    "n_measured": describe_column("Scans that were measured"),
+    "share": describe_column("Share of the chosen scans that were measured"),
+    "smallest_share": describe_column("Smallest share that is no error (config failures.min_measured_fraction)"),
+}
 
 
 def read_measured_with(records: Mapping[str, str | Path]) -> dict[str, Any]:
@@ -79,8 +86,8 @@ def add_status(scans: pd.DataFrame, failures: Mapping[str, Failure]) -> pd.DataF
 
     Returns
     -------
-    With the columns ``status`` (measured, failed, not chosen), ``stage`` and ``log`` of a failure; ``reason`` says
-    why a scan was not chosen or what failed.
+    With the columns ``status`` (measured, failed, not chosen), and ``stage``, ``code`` and ``log`` of a failure;
+    ``reason`` says why a scan was not chosen or what failed.
     """
     failed = scans["chosen"] & scans["scan"].isin(list(failures))
     notes = [failures[scan] if is_failed else None for scan, is_failed in zip(scans["scan"], failed, strict=True)]
@@ -88,9 +95,80 @@ def add_status(scans: pd.DataFrame, failures: Mapping[str, Failure]) -> pd.DataF
     return scans.assign(
         status=status,
         stage=[note.stage if note else "" for note in notes],
+        code=[note.code if note else "" for note in notes],
         reason=[note.reason if note else reason for note, reason in zip(notes, scans["reason"], strict=True)],
         log=[note.log if note else "" for note in notes],
     )
+
+
+def failures_of(scans: pd.DataFrame) -> dict[str, Failure]:
+    """Read back from the scans table which scans failed and why; none from a table without `add_status`'s columns."""
+    if "status" not in scans:
+        return {}
+    failed = scans[scans["status"] == FAILED]
+    return {row["scan"]: Failure(row["stage"], row["reason"], row["log"], row["code"]) for row in _records(failed)}
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """Give the rows of a table of text as dictionaries."""
+    return [{str(key): str(value) for key, value in row.items()} for row in rows.to_dict("records")]
+
+
+def gather_metrics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Stack the quality metrics of all measured scans.
+
+    Parameters
+    ----------
+    tables
+        Scan -> its table of one row, as `morpho.measure.quality.measure_quality` gives it.
+
+    Returns
+    -------
+    Columns scan, input_kind and those of `morpho.quality_metrics.METRICS`, float64.
+    """
+    rows = [{"scan": scan, **table.iloc[0].to_dict()} for scan, table in tables.items()]
+    gathered = pd.DataFrame(rows, columns=["scan", "input_kind", *METRICS])
+    return gathered.astype(dict.fromkeys(METRICS, "float64"))
+
+
+def describe_metrics() -> dict[str, dict[str, object]]:
+    """Describe the columns of the table of metrics."""
+    kinds = describe_column("What the T1w shows: whole_head, or extracted")
+    metrics: dict[str, dict[str, object]] = {name: {**entry} for name, entry in METRICS.items()}
+    return {"scan": describe_column("Participant and session"), "input_kind": kinds, **metrics}
+
+
+def check_share(scans: pd.DataFrame, *, smallest: float) -> pd.DataFrame:
+    """Check that enough of the chosen scans were measured.
+
+    Parameters
+    ----------
+    scans
+        From `add_status`.
+    smallest
+        Smallest share that is enough, 0 to 1.
+
+    Returns
+    -------
+    One row with the columns of `SHARE`.
+
+    Raises
+    ------
+    DesignError
+        If fewer were measured: what is left may be another cohort than the one that was scanned.
+    """
+    n_chosen, n_measured = int(scans["chosen"].sum()), int((scans["status"] == MEASURED).sum())
+    share = n_measured / n_chosen if n_chosen else 0.0
+    if share < smallest:
+        stages = scans.loc[scans["status"] == FAILED, "stage"].value_counts()
+        where = ", ".join(f"{count} in stage {stage}" for stage, count in stages.items())
+        message = (
+            f"Only {n_measured} of {n_chosen} chosen scans were measured ({share:.0%}; failed: {where}); at least "
+            f"{smallest:.0%} are asked for (config failures.min_measured_fraction). Tables and report are there, of "
+            "those that were. Look at the reasons in scans.tsv; mend the scans, leave them out, or lower the key."
+        )
+        raise DesignError(message)
+    return pd.DataFrame([{"n_chosen": n_chosen, "n_measured": n_measured, "share": share, "smallest_share": smallest}])
 
 
 def describe_status() -> dict[str, dict[str, object]]:
@@ -103,6 +181,7 @@ def describe_status() -> dict[str, dict[str, object]]:
     return {
         "status": describe_column("What became of the scan", levels=levels),
         "stage": describe_column("Stage that failed; n/a if none did"),
+        "code": describe_column("Name of the failure; n/a if there was none", levels=HARD_FAILURES),
         "reason": describe_column("Why the image was not chosen, or why its measurement failed; n/a otherwise"),
         "log": describe_column("Log that tells more about a failure; n/a without failure"),
     }

@@ -61,7 +61,21 @@ def read_tables(paths: Iterable[str | Path]) -> dict[str, str]:
     return {f"tables/{file.name}": _read(file) for file in found}
 
 
-def find_pictures(scans: Sequence[str], pictures: Sequence[str], thumbnails: Sequence[str]) -> ScanFiles:
+def name_scan_files(scans: pd.DataFrame, templates: Sequence[str]) -> dict[str, list[str]]:
+    """Name files of every scan that was chosen: scan -> one path per template, which names {scan} and {folder}.
+
+    Nothing without templates, when there are no scans but a table of volumes.
+    """
+    if not templates:
+        return {}
+    chosen = scans[scans["chosen"]]
+    return {
+        str(row["scan"]): [template.format(scan=row["scan"], folder=row["folder"]) for template in templates]
+        for row in chosen[["scan", "folder"]].to_dict("records")
+    }
+
+
+def find_pictures(scans: Iterable[str], pictures: Sequence[str], thumbnails: Sequence[str]) -> ScanFiles:
     """Sort the pictures of the scans from the notes of scans that failed.
 
     Parameters
@@ -69,7 +83,7 @@ def find_pictures(scans: Sequence[str], pictures: Sequence[str], thumbnails: Seq
     scans
         Names.
     pictures, thumbnails
-        One path per scan, in the same order; both may be empty.
+        One path per scan, in the same order.
 
     Returns
     -------
@@ -78,7 +92,7 @@ def find_pictures(scans: Sequence[str], pictures: Sequence[str], thumbnails: Seq
     files: dict[str, Path] = {}
     failures: dict[str, Failure] = {}
     for folder, paths in (("pictures", pictures), ("thumbnails", thumbnails)):
-        drawn, failed = sort_failures(dict(zip(scans, paths, strict=bool(paths))))
+        drawn, failed = sort_failures(dict(zip(scans, paths, strict=True)))
         files |= {f"{folder}/{scan}.webp": path for scan, path in drawn.items()}
         failures |= failed
     return ScanFiles(files, {scan: _describe_failure(failure) for scan, failure in failures.items()})

@@ -31,6 +31,10 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         Blocks of the configuration; of them, ``parcellate`` is used.
     code
         Digest of the code and weights of this stage.
+
+    Returns
+    -------
+    Stage for `morpho.stages.run_stages`.
     """
     options = dict(settings["parcellate"])
 

@@ -25,6 +25,10 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         Blocks of the configuration; of them, ``preprocess`` is used.
     code
         Digest of the code and weights of this stage.
+
+    Returns
+    -------
+    Stage for `morpho.stages.run_stages`.
     """
     options = dict(settings["preprocess"])
 

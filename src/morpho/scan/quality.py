@@ -34,6 +34,10 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         Blocks of the configuration; none is used.
     code
         Digest of the code and weights of this stage.
+
+    Returns
+    -------
+    Stage for `morpho.stages.run_stages`.
     """
     del settings
     paths = {"t1w": files.t1w, "brain_mask": files.brain_mask} | {name: files.tissue(name) for name in TISSUES}

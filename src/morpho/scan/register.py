@@ -29,6 +29,10 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         Blocks of the configuration; of them, ``register`` is used.
     code
         Digest of the code and template of this stage.
+
+    Returns
+    -------
+    Stage for `morpho.stages.run_stages`.
     """
     options = dict(settings["register"])
     given = {"brain_mask": files.brain_mask} | {name: files.tissue(name) for name in TISSUES}

@@ -28,6 +28,10 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         Blocks of the configuration; of them, ``volumes`` is used.
     code
         Digest of the code of this stage.
+
+    Returns
+    -------
+    Stage for `morpho.stages.run_stages`.
     """
     options = dict(settings["volumes"])
 
