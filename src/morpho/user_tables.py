@@ -139,6 +139,8 @@ def _decode(path: Path) -> str:
     """Text of a file of unknown encoding."""
     if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, it does not raise where a folder is closed
         message = f"There is no file '{path}'. Name an existing table."
+        if path.is_symlink():
+            message = f"'{path}' is a link to a file that is not here. Fetch it (`datalad get`), or correct the link."
         raise ParticipantsError(message)
     try:
         content = path.read_bytes()
