@@ -45,6 +45,10 @@ class RoleGuess:
     unmapped: dict[str, int] = field(default_factory=dict)
     checks: list[str] = field(default_factory=list)
 
+    def say_unmapped(self, role: str) -> list[str]:
+        """Say which values nobody has explained; nothing if there is none."""
+        return [f"{role}: nothing says what these values mean: {list_counts(self.unmapped)}"] if self.unmapped else []
+
 
 def guess_roles(people: People) -> dict[str, RoleGuess]:
     """Guess the columns of group, sex, age and site.
@@ -97,8 +101,6 @@ def _read_levels(people: People, column: str, role: str, names: Sequence[str], w
             guess.unmapped[value] = n
         else:
             guess.levels[level].append(value)
-    if guess.unmapped:
-        guess.checks.append(f"{role}: nothing says what these values mean: {list_counts(guess.unmapped)}")
     return guess
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from morpho.cli.people import list_counts
+from morpho.cli.people import list_counts, say_n
 from morpho.scans import ENTITIES, NO_T1W
 
 PLAIN = "none"
@@ -42,8 +42,8 @@ def guess_scans(scans: pd.DataFrame) -> ScanGuess:
     guess = ScanGuess()
     chosen = scans[scans["chosen"]]
     n_files = int((scans["path"] != "").sum())
-    people = chosen["participant_id"].nunique()
-    guess.facts.append(f"{n_files} T1w images; {len(chosen)} of {people} people are measured, one of each session")
+    people = say_n(chosen["participant_id"].nunique(), "person", "people")
+    guess.facts.append(f"{say_n(n_files, 'T1w image')}; {len(chosen)} measured, one of each session, of {people}")
     for entity in ENTITIES.values():
         _look_at_entity(scans, chosen, entity, guess)
     _look_at_sessions(chosen, guess)
@@ -67,7 +67,7 @@ def _look_at_entity(scans: pd.DataFrame, chosen: pd.DataFrame, entity: str, gues
     is_arbitrary = reasons.str.endswith(ARBITRARY).any() and entity in {"acquisition", "description", "direction"}
     for value in sessions_of:
         loses = usable["scan"].nunique() - len(sessions_of[value])
-        words = f"{len(sessions_of[value])} sessions" + (
+        words = say_n(len(sessions_of[value]), "session") + (
             f", {loses} would be left out" if loses else ", nobody is left out"
         )
         guess.suggestions.append(({entity: value or None}, words))
@@ -91,7 +91,7 @@ def _look_at_sessions(chosen: pd.DataFrame, guess: ScanGuess) -> None:
     guess.facts.append(f"sessions: {list_counts(dict(sorted(counts.items())))} scans")
     if len(counts) > 1:
         for session, n in sorted(counts.items()):
-            guess.suggestions.append(({"session": session.removeprefix("ses-")}, f"{n} scans"))
+            guess.suggestions.append(({"session": session.removeprefix("ses-")}, say_n(n, "scan")))
 
 
 def _look_at_losses(scans: pd.DataFrame, guess: ScanGuess) -> None:
@@ -99,7 +99,7 @@ def _look_at_losses(scans: pd.DataFrame, guess: ScanGuess) -> None:
     left = scans[~scans["chosen"] & ~scans["reason"].str.contains(" was chosen: ", regex=False)]
     without = left.loc[left["reason"] == NO_T1W, "scan"]
     if len(without):
-        guess.facts.append(f"{len(without)} people or sessions without T1w")
+        guess.facts.append(f"{say_n(len(without), 'person or session', 'people or sessions')} without T1w")
     for reason, n in left.loc[left["reason"] != NO_T1W, "reason"].value_counts().head(5).items():
         guess.checks.append(f"scans: {n} x {reason}")
 

@@ -103,9 +103,13 @@ def _guess_variable(
         problem = "seems to be in years, not in months"
     if problem:
         guesses.checks.append(f"{name}: column '{column}' {problem}; it is not used")
-        guesses.variables |= {own: None} if own else {}
-        guesses.why |= {own: f"column '{column}' {problem}"} if own else {}
-        guesses.unused[column] = describe_values(people, column)
+        if own is None:
+            guesses.unused[column] = describe_values(people, column)
+            return
+        remedy = (
+            f"; to use it: {{column: {column}, levels: {{...}}}}, with its values after the levels" if levels else ""
+        )
+        guesses.variables[own], guesses.why[own] = None, f"column '{column}' {problem}{remedy}"
     elif own and entry == {"column": column}:
         guesses.by_itself.append(name)
     else:

@@ -171,9 +171,11 @@ def _report(study: Study, scans: pd.DataFrame, path: Path) -> None:
     say(f"{path} is written.")
     _say_list("Found", [*study.scans.facts, *_say_people(study, scans)])
     _say_list("Guessed", _say_guesses(study))
-    checks = [*study.scans.checks, *(check for guess in study.roles.values() for check in guess.checks)]
+    checks = list(study.scans.checks)
+    for role, guess in study.roles.items():
+        checks += [*guess.say_unmapped(role), *guess.checks]
+        checks += [f"{role}: {guess.why}"] if guess.column is None and not guess.checks and role != "site" else []
     checks += study.variables.checks
-    checks += [f"{role}: {guess.why}" for role, guess in study.roles.items() if guess.column is None and role != "site"]
     _say_list("To check in the file (CHECK)", checks)
 
 
@@ -194,9 +196,9 @@ def _say_people(study: Study, scans: pd.DataFrame) -> list[str]:
     without_scan, without_row = match_people(scans, study.people.raw["participant_id"])
     lines = []
     if without_scan:
-        lines.append(f"{len(without_scan)} people of participants.tsv have no scan: {list_some(without_scan)}")
+        lines.append(f"in participants.tsv, but without scan: {len(without_scan)} ({list_some(without_scan)})")
     if without_row:
-        lines.append(f"{len(without_row)} people with scans are not in participants.tsv: {list_some(without_row)}")
+        lines.append(f"with scan, but not in participants.tsv: {len(without_row)} ({list_some(without_row)})")
     scanned = scans.loc[scans["chosen"], "participant_id"]
     groups = count_groups(study.people, study.roles["group"], set(scanned))
     if groups:

@@ -111,6 +111,11 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 3]}..."
 
 
+def say_n(n: int, one: str, several: str = "") -> str:
+    """Write a number with its noun, ``1 scan`` or ``2 scans``; `several` is the plural if it is not regular."""
+    return f"{n} {one if n == 1 else several or one + 's'}"
+
+
 def list_counts(counts: Mapping[str, int], most: int = 8) -> str:
     """Values and how many people have them: ``depr (16), control (8)``."""
     listed = [f"{shown(value)} ({n})" for value, n in list(counts.items())[:most]]

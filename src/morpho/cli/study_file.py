@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,13 @@ from morpho.cli.guess_scans import ScanGuess
 from morpho.cli.guess_variables import VariableGuesses, suggest_entry
 from morpho.cli.people import People, list_counts, shown
 from morpho.cli.terminal import fill
+from morpho.participants_config import RESERVED
 
 WIDTH = 118
 MOST_SUGGESTIONS = 40
 HEAD = (
     "Configuration of a morpho study, written by `morpho init`: what differs from the defaults. All of it is guessed, "
-    "with the reason beside it. Read it, and look at the lines with CHECK. What each key means stands in config/README.md."
+    "with the reason beside it. Read it, and look at the lines with CHECK. What each key means: config/README.md."
 )
 
 
@@ -101,18 +103,18 @@ def _participants(study: Study, people: People) -> list[str]:
         lines += _entry(2, role, guess.column, f"{'CHECK ' if is_unsure else ''}{guess.why}")
     for role, key in (("group", "group_levels"), ("sex", "sex_levels")):
         lines += _levels(people, role, key, study.roles[role])
-    lines += [
-        line for guess in study.roles.values() for check in guess.checks for line in _comment(f"CHECK {check}", 1)
-    ]
+    for role in ("age", "site"):
+        lines += [line for check in study.roles[role].checks for line in _comment(f"CHECK {check}", 1)]
     return [*lines, *_severity(study.variables), *_variables(study.variables, people), ""]
 
 
 def _levels(people: People, role: str, key: str, guess: RoleGuess) -> list[str]:
     """Map of levels to spellings, and the spellings that nobody has explained."""
+    checks = [line for check in guess.checks for line in _comment(f"CHECK {check}", 1)]
     if guess.column is None:
-        return []
+        return checks
     counts = people.count(guess.column)
-    lines = [f"  {key}:"]
+    lines = [*checks, f"  {key}:"]
     for level, spellings in guess.levels.items():
         counted = list_counts({spelling: counts[spelling] for spelling in spellings}) if spellings else "nobody"
         lines += _entry(2, level, spellings or [level], counted)
@@ -124,9 +126,15 @@ def _levels(people: People, role: str, key: str, guess: RoleGuess) -> list[str]:
         )
         lines += _comment(text, 2)
         lines += [
-            f"    # {flow(shown(value))}: {flow([value])}".ljust(30) + f"  # {n}" for value, n in guess.unmapped.items()
+            f"    # {_group_name(value)}: {flow([value])}".ljust(30) + f"  # {n}" for value, n in guess.unmapped.items()
         ]
     return lines
+
+
+def _group_name(value: str) -> str:
+    """Name of a group for a spelling: letters, digits and underscores, a letter first."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", value).strip("_")
+    return name if name[:1].isalpha() else f"group_{name}".rstrip("_")
 
 
 def _severity(guesses: VariableGuesses) -> list[str]:
@@ -151,7 +159,8 @@ def _variables(guesses: VariableGuesses, people: People) -> list[str]:
     other = [column for column in guesses.unused if column not in ready]
     if ready:
         where = "" if guesses.variables else ", and the one of `variables:`"
-        lines += _comment(f"Columns that are not used. To study one, take its # away{where}:", 2)
+        depth = 2 if guesses.variables else 1
+        lines += _comment(f"Columns that are not used. To study one, take its # away{where}:", depth)
         lines += [] if guesses.variables else ["  # variables:"]
         lines += _suggest(ready, guesses.unused)
     if other:
@@ -162,7 +171,8 @@ def _variables(guesses: VariableGuesses, people: People) -> list[str]:
 def _suggest(ready: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> Iterable[str]:
     """Lines of variables that wait for their # to be taken away."""
     for column in list(ready)[:MOST_SUGGESTIONS]:
-        yield f"    # {flow(column)}: {flow(dict(ready[column]))}".ljust(60) + f"  # {words[column]}"
+        name = f"{column}_column" if column in RESERVED else column
+        yield f"    # {flow(name)}: {flow(dict(ready[column]))}".ljust(60) + f"  # {words[column]}"
     if len(ready) > MOST_SUGGESTIONS:
         yield f"    # ... and {len(ready) - MOST_SUGGESTIONS} more columns"
 
