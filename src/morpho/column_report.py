@@ -18,9 +18,8 @@ COLUMN_REPORT = {
     "kind": describe_column(
         "What its cells were read as",
         levels={
-            "category": "levels, by their spellings in the configuration",
+            "category": "levels, by their spellings in the configuration, or as they are written",
             "number": "numbers",
-            "text": "levels, as they are written",
             NOT_USED: "nothing in the configuration names the column",
         },
     ),
@@ -65,13 +64,13 @@ def _describe(cells: pd.Series[str], values: pd.Series[Any]) -> dict[str, object
     is_plain = cells[values.notna()].equals(present)
     counts = present.value_counts()
     if is_plain and len(counts) > LISTED:  # such as ids of families, which no log should list
-        return {"kind": "text", **_count(values), "content": f"{len(counts)} levels"}
+        return {"kind": "category", **_count(values), "content": f"{len(counts)} levels"}
     parts = []
     for level, n_rows in counts.items():
         spellings = list(dict.fromkeys(cells[values == level]))
         spelt = f", as {list_some(spellings)}" if spellings != [level] else ""
         parts.append(f"{level} ({n_rows}{spelt})")
-    return {"kind": "text" if is_plain else "category", **_count(values), "content": list_some(parts)}
+    return {"kind": "category", **_count(values), "content": list_some(parts)}
 
 
 def _count(values: pd.Series[Any]) -> dict[str, int]:

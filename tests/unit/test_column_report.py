@@ -53,7 +53,7 @@ def test_every_column_has_its_use_type_counts_and_content() -> None:
         "age:age_years": ("number", 2, 2, "30 to 41.5, median 35.75"),
         "bdi:severity_BDI": ("number", 3, 1, "0 to 30, median 12"),
         "bdi:mood": ("number", 3, 1, "0 to 30, median 12"),
-        "family:family": ("text", 3, 1, "a (2), b (1)"),
+        "family:family": ("category", 3, 1, "a (2), b (1)"),
         "notes:": ("not used", 2, 2, ""),
         "pss:pss": ("number", 0, 4, ""),
     }
@@ -71,6 +71,6 @@ def test_what_was_read_is_logged_without_ids(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.INFO):
         standardise_participants(raw, **SETTINGS)
     assert "column 'dx': group, category, 0 missing: control (11, as hc)" in caplog.text
-    assert "column 'family': family, text, 0 missing: 11 levels" in caplog.text
+    assert "column 'family': family, category, 0 missing: 11 levels" in caplog.text
     assert "fam-" not in caplog.text
     assert "sub-" not in caplog.text
