@@ -6,6 +6,7 @@ the reason. Images are not opened, and nothing is written into the folder.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,15 +16,14 @@ from typing import Any
 import pandas as pd
 from pathspec import GitIgnoreSpec
 
+from morpho.bids_tree import explain_unusable, list_subjects, list_t1w, read_bidsignore
 from morpho.errors import BidsError, ConfigError
-from morpho.scans import COLUMNS, ENTITIES, T1W_FILE, Row, choose_scans, index_text, row_of_file, row_without_scan
+from morpho.scans import COLUMNS, ENTITIES, Row, choose_scans, index_text, printable
 
 LOGGER = logging.getLogger(__name__)
 
 PHASE_PARTS = frozenset({"phase", "real", "imag"})
-ANNEX_POINTER = b"/annex/objects/"
 NOT_ASKED = "not asked for (scans.participants)"
-NOT_FETCHED = "not fetched (git-annex link to a file that is not here; run `datalad get`)"
 
 
 def find_scans(
@@ -35,8 +35,8 @@ def find_scans(
     results are never taken for raw data. Scans are never averaged. Of several T1w of a session one is chosen:
 
     1. Left out are: files with a name that is not BIDS; files named in ``.bidsignore``; participants that were not
-       asked for; scans that do not pass `filters`; git-annex links to files that are not here; phase, real and
-       imaginary images (``part-mag`` counts as a plain image).
+       asked for; scans that do not pass `filters`; files that are empty or cannot be read, and links (of git-annex or
+       others) to files that are not here; phase, real and imaginary images (``part-mag`` counts as a plain image).
     2. Of the rest, the first in this order: without contrast agent (``ce``) before with; without reconstruction
        entity (``rec``) before with, ``rec-norm`` included, because the bias field is estimated here anyway; lower run;
        fewer entities in the name; alphabetical; ``.nii.gz`` before its ``.nii`` twin.
@@ -71,17 +71,19 @@ def find_scans(
     Raises
     ------
     BidsError
-        If the folder does not exist, has no ``sub-*`` folder, or no usable T1w.
+        If the folder does not exist, holds results of morpho, has no ``sub-*`` folder, or no usable T1w; if
+        ``.bidsignore`` cannot be read.
     ConfigError
         If `output_dir` lies in `bids_dir`, a filter names an unknown entity, or a participant asked for is absent.
     """
     bids_dir = Path(bids_dir)
     check_folders(bids_dir, output_dir)
     wanted_values = _parse_filters(filters)
-    subjects = _find_subjects(bids_dir)
+    _check_is_raw(bids_dir)
+    subjects = list_subjects(bids_dir)
     wanted = _parse_participants(participants, subjects)
-    ignored = _read_bidsignore(bids_dir)
-    rows = [row for subject in subjects for row in _list_subject(bids_dir, subject)]
+    ignored = read_bidsignore(bids_dir)
+    rows = [row for subject in subjects for row in list_t1w(bids_dir, subject)]
     for row in rows:
         row["reason"] = _reason_to_leave_out(row, bids_dir, ignored, wanted, wanted_values)
     choose_scans(rows)
@@ -101,8 +103,8 @@ def check_folders(bids_dir: str | Path, output_dir: str | Path) -> None:
     ConfigError
         If `output_dir` is `bids_dir` or lies inside it.
     """
-    source, target = Path(bids_dir).resolve(), Path(output_dir).resolve()
-    if not source.is_dir():
+    source, target = Path(os.path.realpath(bids_dir)), Path(os.path.realpath(output_dir))
+    if not os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, it does not raise where a folder is closed
         message = f"There is no BIDS folder '{bids_dir}' (config bids_dir). Set the key to an existing folder."
         raise BidsError(message)
     if target == source or source in target.parents:
@@ -113,26 +115,22 @@ def check_folders(bids_dir: str | Path, output_dir: str | Path) -> None:
         raise ConfigError(message)
 
 
-def _find_subjects(bids_dir: Path) -> list[str]:
-    """Names of the sub-* folders, sorted."""
-    names = [entry.name for entry in _scan_folder(bids_dir)]
-    subjects = [name for name in names if name.startswith("sub-") and (bids_dir / name).is_dir()]
-    if subjects:
-        return subjects
-    seen = f"It holds: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}." if names else "It is empty."
-    message = (
-        f"The folder '{bids_dir}' (config bids_dir) has no sub-* folder. {seen} Set bids_dir to the top of a BIDS "
-        "data set, the folder in which sub-01, sub-02 ... lie."
+def _check_is_raw(bids_dir: Path) -> None:
+    """Refuse the results of morpho, of which the cropped and corrected T1w would be measured once more."""
+    try:
+        description = json.loads((bids_dir / "dataset_description.json").read_bytes())
+    except (OSError, ValueError):
+        return  # a broken description is told where it is used (`morpho.derivatives`)
+    generators = description.get("GeneratedBy") if isinstance(description, dict) else None
+    names = (
+        [entry.get("Name") for entry in generators if isinstance(entry, dict)] if isinstance(generators, list) else []
     )
-    raise BidsError(message)
-
-
-def _scan_folder(folder: Path) -> list[os.DirEntry[str]]:
-    """Entries of a folder, sorted by name; none if it does not exist."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: entry.name)
+    if "morpho" in names:
+        message = (
+            f"The folder '{bids_dir}' (config bids_dir) holds results of morpho, as its dataset_description.json says, "
+            "not raw scans. Set bids_dir to the data set that they were made from."
+        )
+        raise BidsError(message)
 
 
 def _parse_participants(participants: Sequence[str | int], subjects: list[str]) -> set[str]:
@@ -146,7 +144,7 @@ def _parse_participants(participants: Sequence[str | int], subjects: list[str]) 
             'with leading zeros, as in ["01"].'
         )
         raise ConfigError(message)
-    return wanted or set(subjects)
+    return wanted or set(map(printable, subjects))
 
 
 def _parse_filters(filters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -175,37 +173,13 @@ def _filter_values(column: str, value: Any) -> Iterator[str]:
         yield index_text(column, text)
 
 
-def _read_bidsignore(bids_dir: Path) -> GitIgnoreSpec:
-    """Patterns of ``.bidsignore`` (gitignore syntax); nothing if there is no such file."""
-    path = bids_dir / ".bidsignore"
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if path.is_file() else []
-    return GitIgnoreSpec.from_lines(lines)
-
-
-def _list_subject(bids_dir: Path, subject: str) -> list[Row]:
-    """Rows of all T1w files of a participant, and of each of its sessions without any."""
-    sessions = [entry.name for entry in _scan_folder(bids_dir / subject) if _is_session(entry)]
-    has_own_anat = (bids_dir / subject / "anat").is_dir()
-    rows: list[Row] = []
-    for session in ([""] if has_own_anat or not sessions else []) + sessions:
-        folder = f"{subject}/{session}" if session else subject
-        files = [entry for entry in _scan_folder(bids_dir / folder / "anat") if T1W_FILE.fullmatch(entry.name)]
-        rows += [row_of_file(subject, session, entry.name) for entry in files] or [row_without_scan(subject, session)]
-    return rows
-
-
-def _is_session(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder entry is a session."""
-    return entry.name.startswith("ses-") and entry.is_dir()
-
-
 def _reason_to_leave_out(
-    row: Row, bids_dir: Path, ignored: GitIgnoreSpec, wanted: set[str], filters: Mapping[str, tuple[str, ...]]
+    row: Row, bids_dir: Path, ignored: GitIgnoreSpec | None, wanted: set[str], filters: Mapping[str, tuple[str, ...]]
 ) -> str:
     """Why a row cannot be chosen, whatever else there is; "" if it can."""
     if row["participant_id"] not in wanted:
         return NOT_ASKED
-    if ignored.match_file(row["path"] or f"{row['folder']}/"):
+    if ignored and ignored.match_file(row["path"] or f"{row['folder']}/"):
         return "listed in .bidsignore"
     if row["reason"]:
         return str(row["reason"])
@@ -213,19 +187,9 @@ def _reason_to_leave_out(
         if row[column] not in allowed:
             expected = " or ".join(value or "absent" for value in allowed)
             return f"filtered out: {column} is {row[column] or 'absent'}, config scans.filters asks for {expected}"
-    if not is_fetched(bids_dir / row["path"]):
-        return NOT_FETCHED
     if row["part"] in PHASE_PARTS:
         return f"part-{row['part']} is not a magnitude image"
-    return ""
-
-
-def is_fetched(path: Path) -> bool:
-    """Whether a file is here: neither a broken link nor the pointer file of an unlocked git-annex."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return not file.read(len(ANNEX_POINTER)).startswith(ANNEX_POINTER)
+    return explain_unusable(f"{bids_dir}/{row['path']}")
 
 
 def _check_any_chosen(scans: pd.DataFrame, bids_dir: Path) -> None:

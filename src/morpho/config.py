@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from morpho.config_paths import path_problems
 from morpho.errors import ConfigError
 from morpho.participants_config import participants_problems
 from morpho.quality_metrics import METRIC_FAILURES, METRIC_FLAGS, METRICS
@@ -20,6 +21,10 @@ REMOVABLE = (
     ("models", "families"), ("quality", "hard_limits"), ("quality", "limits"),
 )  # fmt: skip
 TABLES = ("volumes", "participants")
+PATHS = ("bids_dir", "output_dir")
+BLOCK_PATHS = (
+    ("atlas", "image"), ("atlas", "labels"), ("volumes", "rois"), ("models", "claims"), ("quality", "decisions"),
+)  # fmt: skip
 
 
 def validate_config(config: Mapping[str, Any], schema: str | Path) -> None:
@@ -107,7 +112,7 @@ def take_tables(
     Raises
     ------
     ConfigError
-        If it names only one of the two, or a file cannot be read as YAML.
+        If it names only one of the two, a path cannot be used, or a file cannot be read as YAML.
     """
     tables = {name: str(config[name]) for name in TABLES if isinstance(config.get(name), str)}
     if not tables:
@@ -120,6 +125,7 @@ def take_tables(
             "scans need both: --config volumes=VOLUMES.tsv participants=PARTICIPANTS.tsv."
         )
         raise ConfigError(message)
+    _raise_all(path_problems(tables))
     blocks: dict[str, Any] = {name: {} for name in TABLES}
     for layer in layers:
         content = read_yaml(layer) or {}
@@ -157,6 +163,9 @@ def check_config(config: Mapping[str, Any], *, tables: bool = False) -> None:
     """
     config = drop_removed(config)
     problems = _folder_problems(config, ("output_dir",) if tables else ("bids_dir", "output_dir"))
+    paths = {key: config.get(key) for key in PATHS}
+    paths |= {f"{block}.{key}": config.get(block, {}).get(key) for block, key in BLOCK_PATHS}
+    problems += path_problems(paths)
     problems += participants_problems(config["participants"])
     _raise_all([*problems, *_model_problems(config), *_quality_problems(config)])
 

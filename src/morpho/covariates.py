@@ -6,14 +6,14 @@ ways is refused, all problems of a table at once.
 
 from __future__ import annotations
 
-import difflib
 import logging
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
+from morpho.column_names import TIME_COLUMN, WEEKS, absent_column, find_column, list_uses
+from morpho.column_report import report_columns
 from morpho.columns import count_weeks, map_levels, parse_numbers
 from morpho.doubts import find_doubts
 from morpho.errors import ParticipantsError
@@ -24,15 +24,6 @@ LOGGER = logging.getLogger(__name__)
 
 AGE_RANGE_YEARS = (0.0, 120.0)
 ROLES = ("group", "sex", "age", "site")
-ALIASES = {
-    "group": {"group", "groups", "dx", "diagnosis", "diagnostic", "diag", "condition", "cohort", "casecontrol"},
-    "sex": {"sex", "gender", "sexe", "geschlecht"},
-    "age": {"age", "ages", "alter"},
-    "site": {"site", "sites", "centre", "center", "scanner", "institution"},
-}
-CLOSE_MATCH = 0.8
-TIME_COLUMN = "acq_time"  # BIDS: when a session began
-WEEKS = "weeks"  # the variable that is computed from it where the cohort has no column for it
 
 
 def standardise_participants(
@@ -89,7 +80,7 @@ def standardise_participants(
     problems: list[str] = []
     table = raw[["participant_id", *(["session_id"] if "session_id" in raw else [])]].copy()
     used = {*severity.values(), *(str(entry["column"]) for entry in variables.values())}
-    found = {role: _find_column(raw, role, columns, used, problems) for role in ROLES}
+    found = {role: find_column(raw, role, columns, used, problems) for role in ROLES}
     for role, levels in (("group", group_levels), ("sex", sex_levels)):
         column = found[role]
         if column is not None:
@@ -102,7 +93,7 @@ def standardise_participants(
         if column in raw.columns:
             table[f"severity_{scale}"] = parse_numbers(raw, column, problems)
         else:
-            problems.append(_absent_column(raw, column, f"participants.severity.{scale}"))
+            problems.append(absent_column(raw, column, f"participants.severity.{scale}"))
     for name, values in _read_variables(raw, variables, problems).items():
         table[name] = values
     problems += _sex_problems(table)
@@ -111,8 +102,7 @@ def standardise_participants(
         raise ParticipantsError(message)
     for doubt in find_doubts(raw, table, columns=columns, severity=severity, variables=variables):
         LOGGER.warning("participants.tsv: %s", doubt)
-    missing = ", ".join(f"{name} {count}" for name, count in table.drop(columns="participant_id").isna().sum().items())
-    LOGGER.info("participants: %d rows; missing values: %s", len(table), missing or "no columns in use")
+    _log_columns(report_columns(raw, table, list_uses(raw, columns, severity, variables)))
     return table
 
 
@@ -197,37 +187,10 @@ def describe_participants(
     return {name: entry for name, entry in described.items() if name in table.columns}
 
 
-def _find_column(
-    raw: pd.DataFrame,
-    role: str,
-    columns: Mapping[str, str | None],
-    used: Collection[str],
-    problems: list[str],
-) -> str | None:
-    """Column of a role; None if the cohort has none. A column of a similar name is a problem: it may be the one."""
-    column = columns.get(role)
-    if column is None or column in raw.columns:
-        return column
-    used = {"participant_id", "session_id", *used, *(name for name in columns.values() if name)}
-    similar = [str(name) for name in raw.columns if name not in used and _is_similar(str(name), column, role)]
-    if similar:
-        listed = " and ".join(f"'{name}'" for name in similar)
-        problems.append(
-            f"there is no column '{column}' (config participants.columns.{role}), but {listed}; set the key to the "
-            "right column, or to null if this cohort has none"
-        )
-    else:
-        level = logging.INFO if role == "site" else logging.WARNING
-        LOGGER.log(level, "participants.tsv has no column '%s' (participants.columns.%s)", column, role)
-    return None
-
-
-def _is_similar(name: str, column: str, role: str) -> bool:
-    """Whether a column's name suggests the role: the same words, a known alias, or nearly the same spelling."""
-    words = re.split(r"[^0-9a-z]+", name.lower())
-    if ALIASES[role].intersection([*words, "".join(words)]):
-        return True
-    return difflib.SequenceMatcher(None, name.lower(), column.lower()).ratio() >= CLOSE_MATCH
+def _log_columns(report: pd.DataFrame) -> None:
+    """Log what each column was read as."""
+    for use in report.to_dict("records"):
+        LOGGER.info("column '%(column)s': %(used_as)s, %(kind)s, %(n_missing)d missing: %(content)s", use)
 
 
 def _read_variables(
@@ -281,12 +244,3 @@ def _parse_ages(raw: pd.DataFrame, column: str, problems: list[str]) -> pd.Serie
 def _describe_level(level: str, spellings: Iterable[str | int]) -> str:
     """Level and its spellings in the participants table."""
     return ", ".join([str(level), *(str(spelling) for spelling in spellings)])
-
-
-def _absent_column(raw: pd.DataFrame, column: str, key: str) -> str:
-    """Problem: a configured column is not there."""
-    names = {str(name).lower(): str(name) for name in raw.columns}
-    close = [names[name] for name in difflib.get_close_matches(column.lower(), names, n=3, cutoff=0.6)]
-    did_you_mean = f" Did you mean {' or '.join(close)}?" if close else ""
-    columns = ", ".join(map(str, raw.columns))
-    return f"there is no column '{column}' (config {key}).{did_you_mean} Columns: {columns}. Set the key to one of them"

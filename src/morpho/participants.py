@@ -47,8 +47,11 @@ def read_participants(path: str | Path, *, required: bool = False) -> pd.DataFra
         If `read_cells` refuses the file, or a participant, or a participant's session, is named twice or not at all.
     """
     path = Path(path)
-    if not path.is_file() and not required:
-        LOGGER.warning("there is no %s: volumes are measured, but groups cannot be compared", path.name)
+    if not os.path.lexists(path) and not required:
+        others = [name for name in _list_names(path.parent) if name.casefold().startswith("participants.")]
+        only = list_some(sorted(name for name in others if not name.endswith(".json")))
+        hint = f" (only {only}; save it as {path.name})" if only else ""
+        LOGGER.warning("there is no %s%s: volumes are measured, but groups cannot be compared", path.name, hint)
         return None
     raw = normalise_ids(read_cells(path))
     names = [key for key in ("participant_id", "session_id") if key in raw]
@@ -67,10 +70,10 @@ def normalise_ids(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def find_sessions(bids_dir: str | Path, participants: Iterable[str]) -> list[Path]:
-    """Find ``sub-XX/sub-XX_sessions.tsv`` of each participant who has one, sorted by participant."""
+    """Find ``sub-XX/sub-XX_sessions.tsv`` of each participant who has one, broken links too; by participant."""
     top = os.fspath(bids_dir)
     files = [f"{top}/{name}/{name}_sessions.tsv" for name in sorted(set(participants))]
-    return [Path(path) for path in files if os.path.isfile(path)]  # noqa: PTH113 - 10,000 files: paths cost time
+    return [Path(path) for path in files if os.path.lexists(path)]
 
 
 def read_sessions(bids_dir: str | Path, participants: Iterable[str]) -> dict[str, list[SessionRow]]:
@@ -190,6 +193,14 @@ def check_matches(participants: pd.DataFrame, scans: pd.DataFrame, *, source: st
             "participant_id."
         )
         raise ParticipantsError(message)
+
+
+def _list_names(folder: Path) -> list[str]:
+    """Names in a folder; none if it cannot be listed."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are wanted, no paths
+    except OSError:
+        return []
 
 
 def _near_matches(scanned: Iterable[str], listed: set[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from morpho.formulas import WORDS
 from morpho.tables import KEY_COLUMNS, MISSING, TEXT_COLUMNS
 
-RESERVED = KEY_COLUMNS | WORDS | {"group", "sex", "age_years", "site", "input_kind", "visit"}
+RESERVED = KEY_COLUMNS | WORDS | {"group", "sex", "age_years", "site", "input_kind", "visit", "quality_index"}
 
 
 def participants_problems(participants: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ ENTITIES = {
 }  # fmt: skip
 INDEX_ENTITIES = frozenset({"run", "echo", "flip", "inversion", "chunk"})
 COLUMNS = ("scan", "folder", "participant_id", "session_id", "path", *ENTITIES.values(), "chosen", "reason")
-T1W_FILE = re.compile(r"(?P<stem>[^.].*)_T1w(?P<extension>\.nii(\.gz)?)")
+T1W_FILE = re.compile(r"(?P<stem>[^.].*)_T1w(?P<extension>\.nii(\.gz)?)", re.DOTALL)
 LABEL = re.compile(r"[0-9A-Za-z+]+")
 NO_T1W = "no T1w image in anat/"
 
@@ -54,10 +54,16 @@ def index_text(column: str, value: str) -> str:
     return str(int(value)) if column in INDEX_ENTITIES and value.isdecimal() else value
 
 
-def row_without_scan(subject: str, session: str) -> Row:
-    """Make the row of a participant or session without T1w."""
+def printable(name: str) -> str:
+    r"""Give a name of the file system as text that can be written; bytes that are not UTF-8 become ``\xe9``."""
+    return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def row_without_scan(subject: str, session: str, *, reason: str = NO_T1W) -> Row:
+    """Make the row of a participant or session without T1w, not chosen for a reason."""
+    subject, session = printable(subject), printable(session)
     row: Row = dict.fromkeys(COLUMNS, "")
-    row |= {"participant_id": subject, "session_id": session, "chosen": False, "reason": NO_T1W}
+    row |= {"participant_id": subject, "session_id": session, "chosen": False, "reason": reason}
     row["scan"] = f"{subject}_{session}" if session else subject
     row["folder"] = f"{subject}/{session}" if session else subject
     bad = [name for name in (subject, session) if name and not LABEL.fullmatch(name[4:])]
@@ -80,11 +86,11 @@ def row_of_file(subject: str, session: str, name: str) -> Row:
     -------
     Row of the scans table, not chosen yet.
     """
-    row = row_without_scan(subject, session)
+    name = printable(name)
+    row = row_without_scan(subject, session, reason="")
     row["path"] = f"{row['folder']}/anat/{name}"
-    if row["reason"] != NO_T1W:
+    if row["reason"]:
         return row
-    row["reason"] = ""
     stem = str(T1W_FILE.sub(r"\g<stem>", name))
     if stem != row["scan"] and not stem.startswith(f"{row['scan']}_"):
         row["reason"] = f"the file name does not start with that of its folder, {row['scan']}"
@@ -93,6 +99,9 @@ def row_of_file(subject: str, session: str, name: str) -> Row:
         key, _, value = pair.partition("-")
         if key not in ENTITIES or not LABEL.fullmatch(value):
             row["reason"] = f"'{pair}' in the file name is not a BIDS entity of a T1w"
+            return row
+        if row[ENTITIES[key]]:
+            row["reason"] = f"the entity {key} is twice in the file name"
             return row
         row[ENTITIES[key]] = index_text(ENTITIES[key], value)
     return row

@@ -91,6 +91,43 @@ def read_rows(path: str | Path, *, key: str = "participant_id") -> tuple[list[st
     return header, [[None if cell.casefold() in MISSING_SPELLINGS else cell for cell in row] for row in rows]
 
 
+def decode_text(content: bytes, name: str) -> str:
+    """Decode a text that a person wrote: UTF-8, UTF-16 with a mark, or else Latin-1 with a logged warning.
+
+    Parameters
+    ----------
+    content
+        The whole file.
+    name
+        Name of the file, for messages.
+
+    Returns
+    -------
+    The text, without byte-order mark; ends of lines as they are.
+
+    Raises
+    ------
+    ParticipantsError
+        If it is no text.
+    """
+    for mark, kind in NO_TEXT.items():
+        if content.startswith(mark):
+            message = f"{name} is {kind}, not text. Save it as plain text; a table with its cells separated by tabs."
+            raise ParticipantsError(message)
+    try:
+        text = content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig")
+    except UnicodeDecodeError:
+        LOGGER.warning("%s is not UTF-8; it was read as Latin-1. Check special letters, or save it as UTF-8", name)
+        text = content.decode("latin-1")
+    if "\0" in text:
+        message = (
+            f"{name} has NUL bytes (the first as character {text.index(chr(0)) + 1}): it is damaged, or UTF-16 "
+            "without a mark. Save it as UTF-8 text."
+        )
+        raise ParticipantsError(message)
+    return text
+
+
 def list_some(items: Iterable[str]) -> str:
     """First items of a list, and how many more there are."""
     listed = list(items)
@@ -102,28 +139,15 @@ def _decode(path: Path) -> str:
     """Text of a file of unknown encoding."""
     if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file, it does not raise where a folder is closed
         message = f"There is no file '{path}'. Name an existing table."
+        if path.is_symlink():
+            message = f"'{path}' is a link to a file that is not here. Fetch it (`datalad get`), or correct the link."
         raise ParticipantsError(message)
     try:
         content = path.read_bytes()
     except OSError as error:
         message = f"'{path}' cannot be read: {error.strerror}. Check its permissions, or copy it elsewhere."
         raise ParticipantsError(message) from error
-    for mark, kind in NO_TEXT.items():
-        if content.startswith(mark):
-            message = f"{path.name} is {kind}, not text. Save it as text separated by tabs (.tsv) or commas (.csv)."
-            raise ParticipantsError(message)
-    try:
-        text = content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig")
-    except UnicodeDecodeError:
-        LOGGER.warning("%s is not UTF-8; it was read as Latin-1. Check special letters, or save it as UTF-8", path.name)
-        text = content.decode("latin-1")
-    if "\0" in text:
-        message = (
-            f"{path.name} has NUL bytes (the first as character {text.index(chr(0)) + 1}): it is damaged, or UTF-16 "
-            "without a mark. Save it as UTF-8 text."
-        )
-        raise ParticipantsError(message)
-    return text
+    return decode_text(content, path.name)
 
 
 def _split_lines(text: str, separator: str, name: str) -> list[tuple[int, list[str]]]:

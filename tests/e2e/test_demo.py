@@ -31,7 +31,7 @@ CONTROL_SCALES, BROKEN = (0.96, 0.92, 0.94), "sub-07"
 SETTINGS = {
     "preprocess": {"margin_mm": 6},
     "register": {"resolution_mm": 3.0, "iterations": [40, 20, 5]},
-    "models": {"covariates": [], "head_size": "none", "min_group_size": 2},
+    "models": {"covariates": [], "head_size": "none", "min_group_size": 2, "min_residual_df": 3},
     "quality": {"hard_limits": {"laterality_score": None}},  # the template is symmetric
 }
 MEASURING = {"measure_scan", "plot_overlay"}

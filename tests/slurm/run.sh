@@ -24,7 +24,15 @@ if ! "$environment/bin/python" -c "import snakemake_executor_plugin_slurm" 2>/de
 fi
 
 folder=$(mktemp --directory --tmpdir morpho-slurm-XXXXXX)
-trap 'tests/slurm/stop.sh "$folder/cluster"; rm -rf "$folder"' EXIT
+chmod 711 "$folder" # munge wants the way to its socket open
+finish() {
+    echo "What became of each job (number, state, minutes allowed, from, to, node, memory):"
+    grep -oP '(JobId|JobState|TimeLimit|StartTime|EndTime|NodeList|mem)=\K[^ ,]+' "$folder/cluster/log/jobs.log" 2>/dev/null |
+        paste -d ' ' - - - - - - -
+    [ ! -f "$folder/cluster/slurm.conf" ] || tests/slurm/stop.sh "$folder/cluster"
+    rm -rf "$folder"
+}
+trap finish EXIT
 trap 'exit 130' INT TERM
 tests/slurm/start.sh "$folder/cluster"
 export SLURM_CONF="$folder/cluster/slurm.conf" MORPHO_SLURM="$folder"

@@ -22,11 +22,6 @@ chmod 711 "$folder" # munge wants its socket reachable for everybody
 mkdir -m 711 "$folder/munge"
 mkdir -m 700 "$folder/state" "$folder/spool" "$folder/log" "$folder/run"
 
-# Authentication: a key of its own, known to nobody else.
-(umask 077 && head -c 1024 /dev/urandom >"$folder/munge/key")
-/usr/sbin/munged --key-file="$folder/munge/key" --socket="$folder/munge/socket" --pid-file="$folder/munge/pid" \
-    --seed-file="$folder/munge/seed" --log-file="$folder/munge/log"
-
 # Limits of memory: the kernel's (cgroup v1), or, where it has none to give, Slurm's own look once a second.
 if mkdir /sys/fs/cgroup/memory/morpho-can-limit 2>/dev/null; then
     rmdir /sys/fs/cgroup/memory/morpho-can-limit
@@ -85,6 +80,11 @@ NodeName=node1 NodeHostname=$host NodeAddr=127.0.0.1 Port=${node_ports[0]} CPUs=
 NodeName=node2 NodeHostname=$host NodeAddr=127.0.0.1 Port=${node_ports[1]} CPUs=2 RealMemory=$memory_mb
 PartitionName=main Nodes=ALL Default=YES DefaultTime=60 MaxTime=INFINITE State=UP
 CONF
+
+# Authentication: a key of its own, known to nobody else.
+(umask 077 && head -c 1024 /dev/urandom >"$folder/munge/key")
+/usr/sbin/munged --key-file="$folder/munge/key" --socket="$folder/munge/socket" --pid-file="$folder/munge/pid" \
+    --seed-file="$folder/munge/seed" --log-file="$folder/munge/log"
 
 export SLURM_CONF="$folder/slurm.conf"
 /usr/sbin/slurmctld -f "$SLURM_CONF"

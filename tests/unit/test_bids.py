@@ -1,5 +1,6 @@
 """Which T1w scans are found, which one is chosen, and why the others are not."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from morpho.bids import NOT_ASKED, NOT_FETCHED, check_folders, find_scans
+from morpho.bids import NOT_ASKED, check_folders, find_scans
+from morpho.bids_tree import EMPTY_FILE, LARGEST_POINTER, NOT_FETCHED
 from morpho.errors import BidsError, ConfigError
-from morpho.scans import NO_T1W
+from morpho.scans import NO_T1W, describe_scans
+from morpho.tables import write_table
 
 
 def make(folder: Path, *paths: str) -> Path:
@@ -167,6 +170,138 @@ def test_files_that_are_not_here_are_named_and_never_chosen(tmp_path: Path) -> N
     scans = find(bids_dir).set_index("path")["reason"]
     assert scans[f"sub-01/anat/{names[0]}"] == scans[f"sub-01/anat/{names[1]}"] == NOT_FETCHED
     assert scans[f"sub-01/anat/{names[2]}"] == ""
+
+
+def test_files_that_cannot_be_read_are_named_with_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entities = ["acq-empty", "acq-folder", "acq-link", "acq-loop", "acq-closed", "acq-pipe", "run-9"]
+    names = {word: f"sub-01/anat/sub-01_{word}_T1w.nii.gz" for word in entities}
+    bids_dir = make(tmp_path, names["acq-closed"], names["run-9"], names["acq-folder"] + "/x")
+    (bids_dir / names["acq-empty"]).touch()
+    (bids_dir / names["acq-link"]).symlink_to("/nowhere/é.nii.gz")
+    (bids_dir / names["acq-loop"]).symlink_to(Path(names["acq-loop"]).name)
+    os.mkfifo(bids_dir / names["acq-pipe"])
+    monkeypatch.setattr(os, "access", lambda path, _: "acq-closed" not in str(path))
+    scans = find(bids_dir).set_index("path")
+    reasons = {word: scans.loc[path, "reason"] for word, path in names.items()}
+    assert reasons == {
+        "acq-empty": EMPTY_FILE,
+        "acq-folder": "a folder, not a file",
+        "acq-link": "a link to a file that is not here: /nowhere/é.nii.gz",
+        "acq-loop": "the file cannot be read: Too many levels of symbolic links",
+        "acq-closed": "the file cannot be read: Permission denied",
+        "acq-pipe": "not a file that can be read",
+        "run-9": "",
+    }
+    assert scans.loc[scans["chosen"]].index.tolist() == [names["run-9"]]
+
+
+def test_large_files_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """10,000 files on a disk far away cost minutes otherwise."""
+    bids_dir = make(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
+    (bids_dir / "sub-01/anat/sub-01_T1w.nii.gz").write_bytes(bytes(LARGEST_POINTER + 1))
+    monkeypatch.setattr("builtins.open", lambda *_: pytest.fail("a scan was opened"))
+    assert find(bids_dir)["chosen"].tolist() == [True]
+
+
+def test_folders_that_cannot_be_read_are_rows_with_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bids_dir = make(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz", "sub-02/anat/x", "sub-03/ses-1/anat/x", "sub-04/x")
+    (bids_dir / "sub-05").symlink_to("nowhere")
+    (bids_dir / "sub-06").symlink_to("sub-06")
+    (bids_dir / "sub-04/ses-1").symlink_to("nowhere")
+    scan = os.scandir
+
+    def scan_open_ones(path: Path) -> Any:
+        if str(path).endswith(("sub-02", "ses-1/anat")) and "sub-04" not in str(path):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_open_ones)
+    scans = find(bids_dir).set_index("scan")
+    assert scans["reason"].to_dict() == {
+        "sub-01": "",
+        "sub-02": "the folder sub-02 cannot be read: Permission denied",
+        "sub-03_ses-1": "the folder sub-03/ses-1/anat cannot be read: Permission denied",
+        "sub-04_ses-1": "the folder sub-04/ses-1 is a link that leads nowhere",
+        "sub-05": "the folder sub-05 is a link that leads nowhere",
+        "sub-06": "the folder sub-06 cannot be read: Too many levels of symbolic links",
+    }
+
+
+def test_bids_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(os, "scandir", lambda _: (_ for _ in ()).throw(denied))
+    with pytest.raises(BidsError, match=r"config bids_dir\) cannot be read: Permission denied\. Check its permissions"):
+        find(make(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz"))
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    bids_dir = make(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
+    (bids_dir / "sub-01/ses-1").symlink_to("..", target_is_directory=True)
+    (bids_dir / "sub-01/anat/sub-01").symlink_to("..", target_is_directory=True)
+    assert find(bids_dir)["chosen"].tolist() == [True, False]
+
+
+def test_almost_a_participant_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = ["sub-01", "Sub-02", "sub03", "SUB_04", "submissions", "subset-1", "sourcedata"]
+    find(make(tmp_path, *(f"{name}/anat/{name}_T1w.nii.gz" for name in names)))
+    [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.endswith("do not begin with 'sub-': SUB_04, Sub-02, sub03")
+
+
+@pytest.mark.parametrize("name", ["sub-01_t1w.nii.gz", "sub-01_T1.nii", "sub-01_MPRAGE.nii.gz", "sub-01_T1w.mgz"])
+def test_almost_a_t1w_is_named(tmp_path: Path, name: str) -> None:
+    scans = find(make(tmp_path, f"sub-01/anat/{name}", "sub-01/anat/sub-01_T2w.nii", "sub-02/anat/sub-02_T1w.nii"))
+    assert scans["reason"][0] == f"{NO_T1W}, but {name}; names must end with _T1w.nii or _T1w.nii.gz"
+
+
+def test_entity_that_is_twice_in_a_name_is_not_bids(tmp_path: Path) -> None:
+    chosen, reasons = choose(tmp_path, "sub-01_run-1_run-2_T1w.nii.gz", "sub-01_run-3_T1w.nii.gz")
+    assert chosen == "sub-01_run-3_T1w.nii.gz"
+    assert list(reasons.values()) == ["the entity run is twice in the file name"]
+
+
+def test_names_that_are_not_utf8_are_rows_that_can_be_written(tmp_path: Path) -> None:
+    bids_dir = make(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
+    odd = os.fsencode(bids_dir) + b"/sub-M\xfcller/anat/sub-M\xfcller_T1w.nii.gz"
+    Path(os.fsdecode(odd)).parent.mkdir(parents=True)
+    Path(os.fsdecode(odd)).write_bytes(b"image")
+    scans = find(bids_dir)
+    write_table(scans, tmp_path / "scans.tsv", describe_scans())
+    assert scans["participant_id"].tolist() == ["sub-01", r"sub-M\xfcller"]
+    assert scans["reason"][1].startswith(r"the folder name 'sub-M\xfcller' is not BIDS")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"*_T2w*\n!\n", r"no pattern of gitignore: line 2 \('!'\)\. Correct or remove"),
+        (b"a\n\n[z-a]\n\\", r"line 3 \('\[z-a\]'\), line 4"),
+        (b"a\0b\n", "has NUL bytes"),
+    ],
+)
+def test_bidsignore_that_cannot_be_understood_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    bids_dir = make(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
+    (bids_dir / ".bidsignore").write_bytes(content)
+    with pytest.raises(BidsError, match=f"bidsignore.*{reason}"):
+        find(bids_dir)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_bidsignore_of_any_editor_is_read(tmp_path: Path, encoding: str, line_end: str) -> None:
+    bids_dir = make(tmp_path, *(f"sub-{name}/anat/sub-{name}_T1w.nii.gz" for name in ("01", "02")))
+    (bids_dir / ".bidsignore").write_bytes(f"# schlechte Läufe{line_end}sub-01/{line_end}".encode(encoding))
+    assert find(bids_dir)["chosen"].tolist() == [False, True]
+
+
+def test_results_of_morpho_are_no_raw_scans(tmp_path: Path) -> None:
+    bids_dir = make(tmp_path, "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz")
+    description = bids_dir / "dataset_description.json"
+    description.write_text('{"GeneratedBy": [{"Name": "other"}, "x"]}', encoding="utf-8")
+    assert find(bids_dir)["chosen"].all()
+    description.write_text('{"DatasetType": "derivative", "GeneratedBy": [{"Name": "morpho"}]}', encoding="utf-8")
+    with pytest.raises(BidsError, match=r"holds results of morpho, .*not raw scans\. Set bids_dir"):
+        find(bids_dir)
 
 
 def test_links_to_files_and_folders_are_followed(tmp_path: Path) -> None:

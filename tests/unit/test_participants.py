@@ -63,6 +63,25 @@ def test_absent_file_is_a_cohort_without_table(tmp_path: Path) -> None:
     assert read_participants(tmp_path / "participants.tsv") is None
 
 
+@pytest.mark.parametrize("name", ["Participants.tsv", "participants.csv", "participants.xlsx"])
+def test_table_under_another_name_is_hinted_at(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "participants.json").touch()
+    assert read_participants(tmp_path / "participants.tsv") is None
+    assert f"there is no participants.tsv (only {name}; save it as participants.tsv): volumes" in caplog.text
+
+
+def test_links_to_tables_that_are_not_here_are_no_absent_tables(tmp_path: Path) -> None:
+    """Otherwise a cohort whose table was not fetched would lose its groups without a word."""
+    (tmp_path / "participants.tsv").symlink_to(".git/annex/objects/x.tsv")
+    with pytest.raises(ParticipantsError, match=r"participants\.tsv' is a link to a file that is not here\. Fetch it"):
+        read_participants(tmp_path / "participants.tsv")
+    (tmp_path / "sub-01").mkdir()
+    (tmp_path / "sub-01/sub-01_sessions.tsv").symlink_to("nowhere")
+    with pytest.raises(ParticipantsError, match=r"sub-01_sessions\.tsv' is a link to a file that is not here"):
+        read_sessions(tmp_path, ["sub-01"])
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

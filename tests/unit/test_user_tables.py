@@ -50,7 +50,10 @@ def test_absent_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"PK\x03\x04 rest of a zip", "is a spreadsheet .*not text. Save it as text separated by tabs"),
+        (
+            b"PK\x03\x04 rest of a zip",
+            "is a spreadsheet .*not text. Save it as plain text; a table with its cells separated by tabs",
+        ),
         (b"\x1f\x8b\x08 rest", r"is compressed \(gzip\), not text"),
         (
             "participant_id\tage\n01\t30\n".encode("utf-16-le"),

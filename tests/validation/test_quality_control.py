@@ -23,8 +23,9 @@ SAME_FOR_ALL = ("mask_parts", "voxel_size_max_mm", "voxel_volume_mm3")
 LIMITS = QualityLimits({"registration_correlation": [0.5, None]}, {}, 3.5, 4.0, 4.0)
 MODELS: dict[str, Any] = {
     "reference_group": "control", "comparison_group": "patient", "covariates": ["age", "sex"], "head_size": "tiv",
-    "head_size_substitute": "affine_tiv", "min_group_size": 3, "confidence": 0.95, "n_permutations": 19, "seed": 1,
-    "age_model": "linear", "smallest_effects": {"g": 0.2, "partial_r": 0.1},
+    "head_size_substitute": "affine_tiv", "min_group_size": 3, "min_residual_df": 3,
+    "confidence": 0.95, "n_permutations": 19, "seed": 1, "age_model": "linear",
+    "smallest_effects": {"g": 0.2, "partial_r": 0.1},
     "families": {"primary": {"rois": ["hippocampus", "amygdala"], "hemispheres": ["L"]}},
 }  # fmt: skip
 

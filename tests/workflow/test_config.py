@@ -93,6 +93,7 @@ def test_absent_key_is_refused(config: dict[str, Any], path: tuple[str, ...]) ->
         ("models.head_size", "icv"),
         ("models.covariates", ["age", "education"]),
         ("models.min_group_size", 1),
+        ("models.min_residual_df", 2),
         ("preprocess.brain", "head"),
         ("preprocess.margin_mm", -1),
         ("register.iterations", []),

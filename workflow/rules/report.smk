@@ -136,6 +136,7 @@ rule write_report:
             "morpho.infer.sensitivity_names",
             "morpho.infer.quality.set_names",
             "morpho.infer.claims.verdicts",
+            "morpho.population",
             "morpho.run_cost",
         ),
     script:

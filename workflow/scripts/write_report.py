@@ -9,6 +9,7 @@ from morpho.infer.sharing.precision import TEXTS
 from morpho.infer.sharing.precision_words import render_precision
 from morpho.infer.sharing.sample import render_sample, suppress_sample
 from morpho.job_start import start_job
+from morpho.population import tell_sample
 from morpho.present.report import choose_files, render_pages
 from morpho.present.report_content import ReportContent, ReportOptions, ReportTables, ReportWords
 from morpho.present.report_files import (
@@ -32,7 +33,9 @@ start_job(snakemake)
 given, params = snakemake.input, snakemake.params
 tables = {name: read_table(given[name]) if given[name] else None for name in params.tables}
 tables["regions"] = read_rois(given.rois) if given.metrics else None
-tables["sample"] = render_sample(suppress_sample(read_table(given.sample).fillna({"level": ""}), params.smallest))
+sample = read_table(given.sample).fillna({"level": ""})
+tables["sample"] = render_sample(suppress_sample(sample, params.smallest))
+notes = tell_sample(sample, shown=not params.smallest) if given.metrics else ()
 tables["precision"], expected = render_precision(read_table(given.precision, text=TEXTS), family=params.family)
 tables["exclusions"] = read_exclusions(given.exclusions)
 tables["run_cost"] = read_run_cost(params.logs)
@@ -45,7 +48,7 @@ viewer = make_viewer(tables["metrics"], images, **names, limit_mb=params.viewer_
 drawn = place_figures(given.figures, given.captions, file_format=params.figure_format)
 methods, config = Path(given.methods).read_text("utf-8"), write_config(params.config, private=params.hashed)
 content = ReportContent(
-    tables=ReportTables(**tables), words=ReportWords(MEANINGS, VARIANTS, SETS, expected, methods, config),
+    tables=ReportTables(**tables), words=ReportWords(MEANINGS, VARIANTS, SETS, expected, methods, config, notes),
     options=ReportOptions(**params.options, salt=make_salt(wanted=params.hashed)), settings=params.settings,
     figures=drawn.pictures, failures=overlays.failures, provenance=software_versions() | params.provenance,
     texts=read_tables(given.linked) | drawn.texts | viewer,

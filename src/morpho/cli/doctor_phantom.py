@@ -107,7 +107,17 @@ def simulate_phantom() -> tuple[Phantom, dict[Where, float]]:
 
 
 def judge_phantom(result: PhantomResult) -> list[Finding]:
-    """Judge the measured volumes; see the module."""
+    """Judge the measured volumes, as the module says.
+
+    Parameters
+    ----------
+    result
+        From `measure_phantom`.
+
+    Returns
+    -------
+    One finding per volume, and two about the planted truth.
+    """
     columns = "  ".join(name.rjust(8) for name in ("planted", "recorded", "measured"))
     findings = [Finding("mm3", columns, "", "")]
     for (roi, side), measured in result.measured.items():

@@ -74,6 +74,11 @@ def run_app(arguments: Sequence[str]) -> int:
 def check_places(options: RunOptions) -> None:
     """Check that the folders are what they should be, before Snakemake spends seconds on them.
 
+    Parameters
+    ----------
+    options
+        The call.
+
     Raises
     ------
     CommandLineError
@@ -89,17 +94,9 @@ def check_places(options: RunOptions) -> None:
             "sub-02 ... lie."
         )
         raise CommandLineError(message)
-    for name, folder in (("OUT_DIR", output_dir), ("The work folder", options.work_dir)):
-        if folder is None:
-            continue
-        if folder.exists() and not folder.is_dir():
-            message = f"{name} '{folder}' is a file. Name a folder; it is made if it does not exist."
-            raise CommandLineError(message)
-        try:
-            check_folders(bids_dir, folder)
-        except MorphoError as error:
-            message = f"{name} '{folder}' lies inside BIDS_DIR '{bids_dir}', which morpho never writes into. Name "
-            raise CommandLineError(message + f"another one, for example {bids_dir.absolute()}_morpho.") from error
+    _check_outside("OUT_DIR", output_dir, bids_dir)
+    if options.work_dir is not None:
+        _check_outside("The work folder", options.work_dir, bids_dir)
     absent = [label for label in options.participants if not (bids_dir / f"sub-{label}").is_dir()]
     if absent:
         there = sorted(path.name.removeprefix("sub-") for path in bids_dir.glob("sub-*") if path.is_dir())
@@ -108,6 +105,21 @@ def check_places(options: RunOptions) -> None:
             f"--participant-label: {', '.join(absent)} not in BIDS_DIR '{bids_dir}', which has {len(there)}: {some}"
         )
         raise CommandLineError(message)
+
+
+def _check_outside(name: str, folder: Path, bids_dir: Path) -> None:
+    """Check that a folder to write into is no file, and lies outside the BIDS folder."""
+    if folder.exists() and not folder.is_dir():
+        message = f"{name} '{folder}' is a file. Name a folder; it is made if it does not exist."
+        raise CommandLineError(message)
+    try:
+        check_folders(bids_dir, folder)
+    except MorphoError as error:
+        message = (
+            f"{name} '{folder}' lies inside BIDS_DIR '{bids_dir}', which morpho never writes into. Name another one, "
+            f"for example {bids_dir.absolute()}_morpho."
+        )
+        raise CommandLineError(message) from error
 
 
 def build_config(options: RunOptions) -> dict[str, Any]:
@@ -186,7 +198,7 @@ def build_command(options: RunOptions, config_file: Path, work_dir: Path) -> lis
     command += ["--cores" if is_local else "--jobs", str(n_procs)] if n_procs else []
     command += find_profile(options.profile or "default")
     command += ["--snakefile", str(pipeline / "Snakefile"), "--directory", str(work_dir)]
-    return [*command, *options.snakemake]
+    return [*command, *options.handed_over]
 
 
 def write_config(config: Mapping[str, Any], folder: Path) -> Path:
@@ -208,9 +220,9 @@ def _try_out(options: RunOptions, config: Mapping[str, Any], work_dir: Path) -> 
         place = work_dir if work_dir.is_dir() and os.access(work_dir, os.W_OK) else Path(private)
         command = build_command(options, write_config(config, Path(private)), place)
         environment = with_cache(os.environ, Path(private, CACHE_FOLDER))
-        output = None if options.snakemake else subprocess.PIPE
+        output = None if options.handed_over else subprocess.PIPE
         done = subprocess.run(command, env=environment, stdout=output, encoding="utf-8", errors="replace", check=False)
-    if options.snakemake:
+    if options.handed_over:
         return done.returncode
     say(_shorten(done.stdout) if done.returncode == 0 else done.stdout.rstrip())
     if done.returncode and not options.configs:

@@ -41,7 +41,7 @@ class RunOptions:
     n_procs: int | None = None
     mem_mb: int | None = None
     is_dry: bool = False
-    snakemake: tuple[str, ...] = ()
+    handed_over: tuple[str, ...] = ()
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,7 +78,7 @@ def parse_run(arguments: Sequence[str]) -> RunOptions:
     """
     words = list(arguments)
     cut = words.index("--") if "--" in words else len(words)
-    own, snakemake = [_with_hyphens(word) for word in words[:cut]], words[cut + 1 :]
+    own, handed_over = [_with_hyphens(word) for word in words[:cut]], words[cut + 1 :]
     found = _make_parser().parse_intermixed_args(own)
     bids_dir, output_dir, level = _read_positions(found)
     return RunOptions(
@@ -95,7 +95,7 @@ def parse_run(arguments: Sequence[str]) -> RunOptions:
         n_procs=found.nprocs,
         mem_mb=found.mem_mb,
         is_dry=found.dry_run,
-        snakemake=tuple(snakemake),
+        handed_over=tuple(handed_over),
     )
 
 

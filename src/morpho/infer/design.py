@@ -1,8 +1,7 @@
 """Who enters a model, and with which covariates.
 
 Takes people (one row each) and gives, for the volume of one region, those with all values and the formula of the
-model. Nothing is imputed. Which questions are asked, and of which regions, is the business of
-`morpho.infer.claims.claims`; `morpho.infer.fit` estimates.
+model. Nothing is imputed. Questions and regions: `morpho.infer.claims.claims`; estimates: `morpho.infer.fit`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from morpho.infer.sessions import choose_baseline
 
 logger = logging.getLogger(__name__)
 
-COVARIATE_COLUMNS = {"age": "age_years", "sex": "sex"}
+MIN_RESIDUAL_DF = 3  # fewer estimate no spread worth the name
+COVARIATE_COLUMNS = {"age": "age_years", "sex": "sex", "image_quality": "quality_index"}
 AGE_TERMS = {
     "linear": "age_years",
     "quadratic": "age_years + np.square(age_years)",
@@ -44,7 +44,7 @@ class CovariateChoice(Protocol):
 
     @property
     def covariates(self) -> Sequence[str]:
-        """Some of "age" and "sex"."""
+        """Some of `COVARIATE_COLUMNS`."""
 
     @property
     def head_size(self) -> HeadSize:
@@ -59,7 +59,8 @@ class CovariateChoice(Protocol):
 class Model:
     """What the volume of a region is set against: `terms` in patsy's language, of the columns `variables`; covariates.
 
-    `covariates` are of "age" and "sex"; `age_model` is a key of `AGE_TERMS`; site joins by itself.
+    `covariates` are keys of `COVARIATE_COLUMNS`; `age_model` is a key of `AGE_TERMS`; site joins by itself. With fewer
+    residual degrees of freedom than `min_df` it is refused.
     """
 
     terms: str
@@ -67,13 +68,14 @@ class Model:
     covariates: Sequence[str]
     head_size: HeadSize
     age_model: str = "linear"
+    min_df: int = MIN_RESIDUAL_DF
 
 
 @dataclass(frozen=True)
 class Sample:
     """The people of one model (columns named as in `formula`), its notes, and who lacks which cohort columns.
 
-    `terms` are the terms of interest, `variables` their columns.
+    `terms` are the terms of interest, `variables` their columns; `min_df` is that of the model.
     """
 
     outcome: str
@@ -84,6 +86,7 @@ class Sample:
     head_size: HeadSize
     notes: tuple[str, ...]
     missing: dict[str, list[str]]
+    min_df: int = MIN_RESIDUAL_DF
 
 
 @dataclass(frozen=True)
@@ -148,10 +151,8 @@ def select_sample(people: pd.DataFrame, outcome: str, model: Model) -> Sample:
     ----------
     people
         Rows of the cohort table, one per participant.
-    outcome
-        Column with the volume in mm3.
-    model
-        Terms of interest and covariates.
+    outcome, model
+        Column with the volume in mm3; terms of interest and covariates.
 
     Returns
     -------
@@ -192,7 +193,8 @@ def select_sample(people: pd.DataFrame, outcome: str, model: Model) -> Sample:
         notes.append("some people have no site; no site term, as the others share one")
     formula = " + ".join([f"volume_mm3 ~ {model.terms}", *terms])
     data = _drop_unused_levels(_centre(data, list(covariates)))
-    return Sample(outcome, data, formula, model.terms, tuple(model.variables), head_size, tuple(notes), missing)
+    kept = (outcome, data, formula, model.terms, tuple(model.variables), head_size, tuple(notes), missing)
+    return Sample(*kept, min_df=model.min_df)
 
 
 def build_covariates(
@@ -202,10 +204,8 @@ def build_covariates(
 
     Parameters
     ----------
-    people
-        One row per participant.
-    choice
-        Covariates, head size and age model.
+    people, choice
+        One row per participant; covariates, head size and age model.
     outcome
         Column of the volume; a head size that is the outcome itself is left out.
     site
@@ -231,9 +231,7 @@ def build_covariates(
     known = frame.dropna()
     if len(frame) and not len(known):
         counts = ", ".join(f"{name} {count}" for name, count in frame.isna().sum().items())
-        msg = (
-            f"Nobody has all covariates; missing of {len(frame)} people: {counts}. Drop a covariate, or fill the table."
-        )
+        msg = f"Nobody has all covariates; of {len(frame)} people lack: {counts}. Drop a covariate, or fill the table."
         raise DesignError(msg)
     terms, notes = _write_terms(known, list(columns), choice.age_model)
     if not terms:

@@ -17,8 +17,8 @@ from statsmodels.imputation.mice import MICEData
 
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, check_levels, find_contrast
-from morpho.infer.design import COVARIATE_COLUMNS, HeadSize, Model, select_sample
-from morpho.infer.plans import MIN_RESIDUAL_DF, build_design, check_spread
+from morpho.infer.design import COVARIATE_COLUMNS, MIN_RESIDUAL_DF, HeadSize, Model, select_sample
+from morpho.infer.plans import build_design, check_spread
 from morpho.infer.sensitivity_names import N_IMPUTATIONS
 from morpho.infer.study import Settings
 from morpho.stats.effects import correlate_partially, standardise_difference

@@ -175,7 +175,8 @@ def _stack_scales(results: Mapping[str, LinearResult]) -> pd.DataFrame:
 def choose_model(study: Study, terms: str, variables: Sequence[str]) -> Model:
     """Set terms of interest against the covariates of the study."""
     settings = study.settings
-    return Model(terms, tuple(variables), settings.covariates, settings.head_size, settings.age_model)
+    chosen = (settings.covariates, settings.head_size, settings.age_model, settings.min_residual_df)
+    return Model(terms, tuple(variables), *chosen)
 
 
 def describe_missing(people: pd.DataFrame, models: Sequence[RegionModel], kind: str) -> pd.DataFrame:

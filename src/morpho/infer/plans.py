@@ -18,9 +18,8 @@ import patsy
 
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, find_contrast, find_reference
-from morpho.infer.design import Sample
+from morpho.infer.design import MIN_RESIDUAL_DF, Sample
 
-MIN_RESIDUAL_DF = 3
 RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
 
 Array = npt.NDArray[np.float64]
@@ -113,6 +112,17 @@ def check_spread(values: pd.Series[Any], name: str) -> None:
         raise DesignError(msg)
 
 
+def say_too_few(n_people: int, n_columns: int, *, fewest: int) -> str:
+    """Say that a design leaves fewer residual degrees of freedom than are asked for."""
+    asked = (
+        f"config models.min_residual_df asks for {fewest}" if fewest > MIN_RESIDUAL_DF else f"{fewest} are the least"
+    )
+    return (
+        f"{n_people} people for {n_columns} columns of the design leave {n_people - n_columns} residual degrees of "
+        f"freedom; {asked}. Drop covariates or add people"
+    )
+
+
 def _vary_alone(sample: Sample, effect: Effect) -> float:
     """Give the unit variance that the effect would have without covariates."""
     X = patsy.dmatrix(sample.terms, sample.data, NA_action="raise", return_type="dataframe")
@@ -123,12 +133,8 @@ def _vary_alone(sample: Sample, effect: Effect) -> float:
 def _check_estimable(sample: Sample, X: pd.DataFrame) -> None:
     """Refuse a design whose columns repeat each other (statsmodels would fit it in silence) or use up the people."""
     df = len(X) - X.shape[1]
-    if df < MIN_RESIDUAL_DF:
-        msg = (
-            f"{len(X)} people for {X.shape[1]} columns of the design leave {df} residual degrees of freedom; "
-            f"{MIN_RESIDUAL_DF} are the least. Drop covariates or add people"
-        )
-        raise DesignError(msg)
+    if df < sample.min_df:
+        raise DesignError(say_too_few(*X.shape, fewest=sample.min_df))
     _, singular, directions = np.linalg.svd(X.to_numpy() / np.linalg.norm(X.to_numpy(), axis=0), full_matrices=False)
     silent = directions[singular <= RANK_TOLERANCE * singular[0]]
     if len(silent) == 0:

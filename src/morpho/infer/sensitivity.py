@@ -27,6 +27,7 @@ from morpho.stats.effects import correlate_partially, standardise_difference
 from morpho.stats.linear import estimate_contrast, fit_linear
 
 NO_HEAD_SIZE = HeadSize("none", "")
+QUALITY = "image_quality"  # as a covariate; the others are those of the configuration
 KEYS = ["family", "roi", "hemisphere"]
 NUMBERS = ["n", "estimate", "ci_low", "ci_high", "p"]
 COLUMNS = [*KEYS, "variant", "left_out", "status", "reason", "effect_size", *NUMBERS]
@@ -49,7 +50,7 @@ def vary_analysis(people: pd.DataFrame, question: Question, settings: Settings) 
     Parameters
     ----------
     people
-        One row per participant; ``medication`` is used where it exists.
+        One row per participant; ``medication`` and ``quality_index`` are used where they exist.
     question
         A difference or slope, and the regions.
     settings
@@ -145,6 +146,8 @@ def _list_cases(people: pd.DataFrame, columns: Sequence[str], question: Question
             yield _Case("no_outliers", "", kept, model, [column])
     if "medication" in people and (people["medication"] == "current").any():
         yield _Case("unmedicated", "", people[people["medication"] != "current"], model, columns)
+    if "quality_index" in people and people["quality_index"].notna().any():
+        yield _Case("image_quality", "", people, replace(model, covariates=(*model.covariates, QUALITY)), columns)
     if "site" in people and len(set(people["site"].dropna())) > 1:
         for site in sorted(people["site"].dropna().unique()):
             yield _Case("loso", str(site), people[people["site"] != site], model, columns)

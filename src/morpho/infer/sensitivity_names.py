@@ -16,6 +16,7 @@ VARIANTS: Mapping[str, str] = {
     "age_quadratic": "with age squared",
     "no_outliers": f"without people beyond {OUTLIER:g} studentised residuals",
     "unmedicated": "without people who take an antidepressant",
+    "image_quality": "with the quality index of the scans as a covariate",
     **SETS,
     "imputed": f"missing covariates imputed ({N_IMPUTATIONS} times)",
     "loso": "without one site, each in turn",

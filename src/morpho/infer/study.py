@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.covariates import group_by_domain
-from morpho.infer.design import HeadSize, resolve_head_size
+from morpho.infer.design import MIN_RESIDUAL_DF, HeadSize, resolve_head_size
 from morpho.infer.sessions import choose_baseline, order_sessions
 
 ROLES = ("control", "patient")
@@ -34,6 +34,7 @@ class Settings:
     seed: int
     smallest_effects: Mapping[str, float]
     age_model: str = "linear"
+    min_residual_df: int = MIN_RESIDUAL_DF
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def people() -> pd.DataFrame:
         }
     )
     people.loc[3, "one_mean_mm3"] += 2000
-    return people
+    return people.assign(quality_index=rng.standard_normal(n))
 
 
 def fit_t(people: pd.DataFrame, outcome: str = "one_mean_mm3", terms: str = f"{COVARIATES} + tiv_whole_mm3") -> float:
@@ -79,6 +79,7 @@ def take_residual(people: pd.DataFrame) -> pd.DataFrame:
         ("residual", take_residual, COVARIATES),
         ("age_quadratic", lambda people: people, f"{COVARIATES} + np.square(age_years) + tiv_whole_mm3"),
         ("unmedicated", lambda people: people[people["medication"] != "current"], f"{COVARIATES} + tiv_whole_mm3"),
+        ("image_quality", lambda people: people, f"{COVARIATES} + tiv_whole_mm3 + quality_index"),
         ("no_outliers", lambda people: people.drop(index=3), f"{COVARIATES} + tiv_whole_mm3"),
     ],
 )
@@ -116,7 +117,7 @@ def test_every_site_is_left_out_once_and_the_range_is_kept(people: pd.DataFrame)
 
 
 def test_variants_that_the_cohort_does_not_allow_are_absent(people: pd.DataFrame) -> None:
-    bare = people.drop(columns=["medication", "tiv_whole_mm3", "site"])
+    bare = people.drop(columns=["medication", "tiv_whole_mm3", "site", "quality_index"])
     bare["one_mean_mm3"] = bare["one_mean_mm3"].where(bare.index != 3, 4000.0)
     model = replace(MODEL, head_size=HeadSize("none", ""), age_model="spline")
     variants = vary_analysis(bare, replace(DIFFERENCE, model=model), replace(SETTINGS, head_size=HeadSize("none", "")))

@@ -17,12 +17,12 @@ from morpho.errors import DesignError
 from morpho.formulas import quote_name
 from morpho.infer.change.sample import NON_REMITTERS, ChangeQuestion, Scans, count_people
 from morpho.infer.design import COVARIATE_COLUMNS, HeadSize, build_covariates
-from morpho.infer.study import Study
+from morpho.infer.plans import say_too_few
+from morpho.infer.study import Settings, Study
 from morpho.stats.linear import estimate_contrast, find_dependent_columns, fit_linear
 from morpho.stats.mixed import ContrastEstimate, fit_mixed
 from morpho.stats.mixed import estimate_contrast as estimate_mixed_contrast
 
-MIN_RESIDUAL_DF = 3
 WEEKS_PER_YEAR = 365.25 / 7
 UNEQUAL_WEEKS = 0.2  # of the longer mean interval: beyond it, arms were not watched equally long
 NO_HEAD_SIZE = HeadSize("none", "the change of a person needs no head size")
@@ -84,7 +84,7 @@ def build_nuisance(
     return Nuisance(built.matrix.dropna(), built.terms, built.notes)
 
 
-def fit_people(y: pd.Series[float], X: pd.DataFrame, focus: str, confidence: float) -> tuple[ContrastEstimate, float]:
+def fit_people(y: pd.Series[float], X: pd.DataFrame, focus: str, settings: Settings) -> tuple[ContrastEstimate, float]:
     """Fit one number per person by least squares and read the coefficient of one column.
 
     Parameters
@@ -95,8 +95,8 @@ def fit_people(y: pd.Series[float], X: pd.DataFrame, focus: str, confidence: flo
         Design with one row per person, without gaps.
     focus
         Column whose coefficient is read.
-    confidence
-        Coverage of the interval, between 0 and 1.
+    settings
+        Confidence, and fewest residual degrees of freedom.
 
     Returns
     -------
@@ -105,15 +105,11 @@ def fit_people(y: pd.Series[float], X: pd.DataFrame, focus: str, confidence: flo
     Raises
     ------
     DesignError
-        If columns repeat each other, fewer than 3 residual degrees of freedom remain, or no residual is left.
+        If columns repeat each other, too few residual degrees of freedom remain, or no residual is left.
     """
     df = len(X) - X.shape[1]
-    if df < MIN_RESIDUAL_DF:
-        msg = (
-            f"{len(X)} people for {X.shape[1]} columns of the design leave {df} residual degrees of freedom; "
-            f"{MIN_RESIDUAL_DF} are the least. Drop covariates or add people"
-        )
-        raise DesignError(msg)
+    if df < settings.min_residual_df:
+        raise DesignError(say_too_few(*X.shape, fewest=settings.min_residual_df))
     if dependent := find_dependent_columns(X.to_numpy()):
         names = ", ".join(str(X.columns[column]) for column in dependent)
         msg = f"the effects of {names} cannot be told apart: these columns of the design repeat each other"
@@ -124,7 +120,7 @@ def fit_people(y: pd.Series[float], X: pd.DataFrame, focus: str, confidence: flo
     if not np.isfinite(t):
         msg = f"{y.name} is reproduced exactly by the design, or is the same for everyone: no residual to test against"
         raise DesignError(msg)
-    half = float(stats.t.isf((1 - confidence) / 2, df)) * se
+    half = float(stats.t.isf((1 - settings.confidence) / 2, df)) * se
     test = ContrastEstimate(
         estimate=estimate, se=se, df=float(df), t=t, p=p, ci_low=estimate - half, ci_high=estimate + half
     )
@@ -175,7 +171,7 @@ def compare_people(
         X["first_mm3"] = scans.pairs["first_mm3"] - scans.pairs["first_mm3"].reindex(X.index).mean()
     X = X.join(nuisance.matrix)
     counts = count_arms(study, scans, X.index, levels)
-    test, spread = fit_people(y, X, factor, study.settings.confidence)
+    test, spread = fit_people(y, X, factor, study.settings)
     terms = [quote_name(factor), *(["first_mm3"] if baseline else []), *nuisance.terms]
     found = [tell_single(scans), _tell_unequal_weeks(scans, levels), tell_incomplete(scans, len(X))]
     everything = tuple(filter(None, [*scans.notes, *found, *nuisance.notes, *notes]))

@@ -55,7 +55,7 @@ def estimate_within(study: Study, outcome: str, question: ChangeQuestion, arms: 
         return fit_visits(study, scans, question, notes=arms.notes)
     counts = count_arms(study, scans, scans.pairs.index)
     X = pd.DataFrame({"Intercept": 1.0}, index=scans.pairs.index)
-    test, spread = fit_people(scans.pairs["change_mm3"], X, "Intercept", study.settings.confidence)
+    test, spread = fit_people(scans.pairs["change_mm3"], X, "Intercept", study.settings)
     notes = tuple(filter(None, [*arms.notes, *scans.notes, tell_single(scans)]))
     return ChangeEstimate("change_mm3 ~ 1", "mm3", "exact", test, spread, len(X), *counts, {"": scans}, notes)
 
@@ -180,7 +180,7 @@ def estimate_slope(study: Study, outcome: str, question: ChangeQuestion, arms: A
     if (X[focus] == X[focus].iloc[0]).all():
         msg = f"{focus} does not vary: it is {X[focus].iloc[0]:g} for all {len(X)} people"
         raise DesignError(msg)
-    test, spread = fit_people(y, X, focus, study.settings.confidence)
+    test, spread = fit_people(y, X, focus, study.settings)
     terms = [quote_name(focus), *map(quote_name, columns), *nuisance.terms]
     found = [tell_single(scans), tell_incomplete(scans, len(X))]
     notes = tuple(filter(None, [*arms.notes, *scans.notes, *found, *nuisance.notes]))

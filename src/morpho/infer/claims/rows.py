@@ -55,7 +55,8 @@ def run_linear_test(test: ClaimTest, study: Study, people: pd.DataFrame, *, perm
     places = list_places(settings.families, test.families)
     if test.outcome == ASYMMETRY:
         people, places, head_size = *_add_asymmetry(people, places), NO_HEAD_SIZE
-    model = Model(write_terms(test), name_variables(test), settings.covariates, head_size, settings.age_model)
+    chosen = (settings.covariates, head_size, settings.age_model, settings.min_residual_df)
+    model = Model(write_terms(test), name_variables(test), *chosen)
     rows = run_linear(people, Question(model, test.effect, places), settings, permute=permute).rows
     rows["effect_size"] = name_effect_size(test.effect)
     rows["is_interaction"] = bool(test.effect.joint or test.effect.between)

@@ -56,7 +56,8 @@ def compare_regions(study: Study, effect: Effect, rois: Sequence[str] | None, fa
         raise DesignError(msg)
     complete = study.people.dropna(subset=columns)
     settings = study.settings
-    model = Model(effect.of, (effect.of,), settings.covariates, settings.head_size, settings.age_model)
+    chosen = (settings.covariates, settings.head_size, settings.age_model, settings.min_residual_df)
+    model = Model(effect.of, (effect.of,), *chosen)
     sample = select_sample(complete.assign(**{EVERYBODY: np.arange(len(complete), dtype=float)}), EVERYBODY, model)
     check_levels(effect, sample.data, settings.min_group_size)
     if len(sample.data) < FEWEST_PEOPLE:

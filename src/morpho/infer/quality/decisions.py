@@ -46,11 +46,14 @@ def decide_scans(
     decision. A scan that was not measured cannot be kept.
     """
     table = scans.loc[scans["chosen"], KEYS].reset_index(drop=True)
-    table["automatic_decision"], table["flagged"] = "", pd.Series(np.nan, index=table.index, dtype=object)
+    table["automatic_decision"], table["quality_index"] = "", np.nan
+    table["flagged"] = pd.Series(np.nan, index=table.index, dtype=object)
     if metrics is not None:
         verdicts = table["scan"].map(metrics.set_index("scan")["verdict"])
         table["automatic_decision"] = np.where(verdicts == "failed", "exclude", "keep")
         table["flagged"] = (verdicts != "passed").astype(bool)
+        if "quality_index" in metrics:
+            table["quality_index"] = table["scan"].map(metrics.set_index("scan")["quality_index"]).astype(float)
     voted = _count_votes(human, table["scan"]) if human is not None else pd.DataFrame()
     for column in ("human_decision", "raters", "human_reason"):
         table[column] = table["scan"].map(voted[column]).fillna("") if len(voted) else ""

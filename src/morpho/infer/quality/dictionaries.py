@@ -94,6 +94,7 @@ SCAN_DECISIONS = {
     "flagged": describe_column(
         "Whether quality control flagged or failed the scan; n/a where volumes come from a table"
     ),
+    "quality_index": describe_column("Quality index of the scan (metrics.tsv); higher is worse", units=_MAD),
 }
 
 # rater_agreement.tsv: one row per pair of raters

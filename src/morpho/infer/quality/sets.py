@@ -109,6 +109,8 @@ def prepare_sets(
         message = f"scan_decisions.tsv has no row for {list_some(unknown)}. Run the rule decide_scans again."
         raise DesignError(message)
     chosen = _choose_sets(decisions[decisions["scan"].isin(cohort["scan"])])
+    if "quality_index" in decisions and decisions["quality_index"].notna().any():
+        cohort = cohort.assign(quality_index=cohort["scan"].map(decisions.set_index("scan")["quality_index"]))
     main, left_out = prepare_study(cohort[cohort["scan"].isin(chosen["main"])], models, participants)
     settings = replace(main.settings, n_permutations=0)
     studies, others = {chosen["main"]: main}, {}

@@ -98,7 +98,8 @@ def _compare_place(
 ) -> tuple[Row, list[Row]]:
     """Test the interaction in one region; gives the row and what is known of each subgroup."""
     term = f"C(group, Treatment('control')) * C({modifier})"
-    model = Model(term, ("group", modifier), settings.covariates, settings.head_size, settings.age_model)
+    chosen = (settings.covariates, settings.head_size, settings.age_model, settings.min_residual_df)
+    model = Model(term, ("group", modifier), *chosen)
     row: Row = {
         "status": "refused",
         "contrast": f"(patient - control) x {modifier}",

@@ -24,8 +24,8 @@ from morpho.tables import read_table, write_table
 FAMILIES = {"primary": {"rois": ["hippocampus", "amygdala"], "hemispheres": ["mean"]}}
 MODELS: dict[str, Any] = {
     "reference_group": "control", "comparison_group": "patient", "covariates": ["age", "sex"], "head_size": "tiv",
-    "head_size_substitute": "affine_tiv", "families": FAMILIES, "min_group_size": 3, "confidence": 0.95,
-    "n_permutations": 49, "seed": 1, "age_model": "linear", "smallest_effects": {
+    "head_size_substitute": "affine_tiv", "families": FAMILIES, "min_group_size": 3, "min_residual_df": 3,
+    "confidence": 0.95, "n_permutations": 49, "seed": 1, "age_model": "linear", "smallest_effects": {
         "g": 0.2, "partial_r": 0.1, "partial_eta_squared": 0.01, "log_variance_ratio": 0.1,
     },
 }  # fmt: skip
