@@ -18,7 +18,7 @@ import yaml
 
 from morpho.infer.cohort import NOT_LISTED
 from morpho.scans import read_scans
-from morpho.tables import read_table, write_table
+from morpho.tables import read_table, write_json, write_table
 from morpho.volume_tables import NO_ROW
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +208,7 @@ def write_volumes(bids_dir: Path, *scans: tuple[str, str]) -> None:
         columns: dict[str, dict[str, object]] = {name: {} for name in [*volumes.columns, "input_kind"]}
         write_table(volumes, f"{stem}_seg-desikankilliany_desc-volumes_morph.tsv", columns)
         write_table(pd.DataFrame({"input_kind": ["extracted"]}), f"{stem}_desc-quality_metrics.tsv", columns)
+        write_json({"MeasuredWith": {}, "Stages": {}}, f"{stem}_desc-stages_provenance.json")
 
 
 def test_changed_sessions_table_makes_only_the_cohort_again(bids_dir: Path) -> None:

@@ -37,8 +37,7 @@ sample = read_table(given.sample).fillna({"level": ""})
 tables["sample"] = render_sample(suppress_sample(sample, params.smallest))
 notes = tell_sample(sample, shown=not params.smallest) if given.metrics else ()
 tables["precision"], expected = render_precision(read_table(given.precision, text=TEXTS), family=params.family)
-tables["exclusions"] = read_exclusions(given.exclusions)
-tables["run_cost"] = read_run_cost(params.logs)
+tables |= {"exclusions": read_exclusions(given.exclusions), "run_cost": read_run_cost(params.logs)}
 templates = [params[name] for name in ("thumbnail", "t1w", "brain_mask", "regions")]
 paths = name_scan_files(tables["scans"], templates if given.metrics else [])
 overlays = find_pictures(paths, given.pictures, [beside[0] for beside in paths.values()])

@@ -18,6 +18,9 @@ from morpho.user_tables import list_some
 
 MEASURED_WITH, SOFTWARE = "MeasuredWith", "Software"
 MEASURED, FAILED, NOT_CHOSEN = "measured", "failed", "not chosen"
+REMEDY = (
+    "Delete the files *_desc-volumes_morph.tsv of these scans and give the same command again; they are measured anew."
+)
 SHARE = {
     "n_chosen": describe_column("Scans that were chosen"),
     "n_measured": describe_column("Scans that were measured"),
@@ -42,14 +45,15 @@ def read_measured_with(records: Mapping[str, str | Path]) -> dict[str, Any]:
     Raises
     ------
     DesignError
-        If the digests differ: volumes of different atlases, settings or versions must not meet in one model.
+        If the digests differ, or a scan has none: volumes of different atlases, settings or versions must not meet in
+        one model.
     """
-    contents = {scan: json.loads(Path(path).read_text(encoding="utf-8")) for scan, path in records.items()}
+    contents = {scan: _read_record(Path(path)) for scan, path in records.items()}
     if not contents:
         return {}
     digests = {scan: json.dumps(content.get(MEASURED_WITH), sort_keys=True) for scan, content in contents.items()}
     counts = Counter(digests.values()).most_common()
-    if len(counts) > 1:
+    if len(counts) > 1 or counts[0][0] == "null":
         raise DesignError(_explain_difference(digests, counts))
     names = {name for content in contents.values() for name in content.get(SOFTWARE, {})}
     versions = {
@@ -61,16 +65,30 @@ def read_measured_with(records: Mapping[str, str | Path]) -> dict[str, Any]:
     return {MEASURED_WITH: json.loads(counts[0][0]), SOFTWARE: versions}
 
 
+def _read_record(path: Path) -> dict[str, Any]:
+    """Read the record of a scan; empty if it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def _explain_difference(digests: Mapping[str, str], counts: list[tuple[str, int]]) -> str:
     """Say what differs between which scans, and what to do."""
     usual, number = counts[0]
+    if "null" in dict(counts):
+        unknown = sorted(scan for scan, text in digests.items() if text == "null")
+        return (
+            f"Nobody knows what {len(unknown)} of {len(digests)} scans were measured with: {list_some(unknown)}. Their "
+            f"records (*_desc-stages_provenance.json) are missing or damaged. {REMEDY}"
+        )
     common = json.loads(usual) or {}
     others = {scan: json.loads(text) or {} for scan, text in digests.items() if text != usual}
     what = sorted({key for other in others.values() for key in {*common, *other} if common.get(key) != other.get(key)})
     return (
         f"{len(others)} of {len(digests)} scans were measured with other {', '.join(what)} than the other {number}: "
-        f"{list_some(sorted(others))}. Volumes of one cohort must all be measured alike. Delete the files "
-        "*_desc-volumes_morph.tsv of these scans and give the same command again; they are measured anew."
+        f"{list_some(sorted(others))}. Volumes of one cohort must all be measured alike. {REMEDY}"
     )
 
 

@@ -49,6 +49,14 @@ def test_a_scan_that_was_measured_otherwise_is_refused_by_name(tmp_path: Path, w
     assert "same command again" in str(refused.value)
 
 
+@pytest.mark.parametrize("content", [None, "{", "{}"])
+def test_a_scan_without_record_is_refused_by_name(tmp_path: Path, content: str | None) -> None:
+    records = write_records(tmp_path, {}, {})
+    records["sub-03"].unlink() if content is None else records["sub-03"].write_text(content, encoding="utf-8")
+    with pytest.raises(DesignError, match=r"Nobody knows what 1 of 3 scans were measured with: sub-03\."):
+        read_measured_with(records)
+
+
 def test_other_versions_of_arithmetic_are_told_and_not_refused(tmp_path: Path) -> None:
     assert read_measured_with(write_records(tmp_path, {}, {"sub-03": "2.2"}))["Software"] == {"numpy": "2.2 or 2.3"}
 
