@@ -91,6 +91,7 @@ def test_signs_of_the_shell_in_a_configuration_file(tmp_path: Path) -> None:
     [
         ("output_dir", "results {site}", ("output_dir is 'results {site}'; Snakemake takes braces", "without { and }")),
         ("bids_dir", "raw {1}", ("bids_dir is 'raw {1}'; Snakemake takes braces", "Rename the folder")),
+        ("output_dir", "results #2", ("output_dir=results #2 was read as 'results'", "--configfile, in quotes")),
         ("output_dir", "~/results", ("output_dir is '~/results'; only a shell knows", "Write the whole path")),
     ],
 )
@@ -121,13 +122,18 @@ def write_tables(folder: Path) -> None:
 
 
 def test_statistics_run_in_a_folder_of_any_name(tmp_path: Path) -> None:
-    folder = tmp_path / STUDY
-    folder.mkdir()
+    """Every job is a process of its own, which is told all paths anew."""
+    folder = tmp_path / STUDY / SIGNS
+    folder.mkdir(parents=True)
     write_tables(folder)
-    claims = {"claims": str(folder / "claims 'y'.yaml"), "n_permutations": 100}
-    (folder / "my.yaml").write_text(yaml.safe_dump({"models": claims}), encoding="utf-8")
-    tables = [f"volumes={folder / 'volumes é.tsv'}", 'participants=people "x".tsv']
-    arguments = ["statistics", "--configfile", "my.yaml", "--config", *tables, f"output_dir={folder / 'out ü $x; 5%'}"]
+    settings = {
+        "volumes": str(folder / "volumes é.tsv"),
+        "participants": 'people "x".tsv',
+        "output_dir": str(folder / "out ü $x; 5%"),
+        "models": {"claims": str(folder / "claims 'y'.yaml"), "n_permutations": 100},
+    }
+    (folder / "my.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    arguments = ["statistics", "--configfile", "my.yaml"]
     done = run(folder, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     group = folder / "out ü $x; 5%" / "group"
@@ -139,4 +145,5 @@ def test_statistics_run_in_a_folder_of_any_name(tmp_path: Path) -> None:
     assert effects.loc[("primary", "hippocampus"), "status"] == "fitted"
     assert (group / "claims.tsv").is_file()
     again = run(folder, "--dry-run", *arguments)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [STUDY]
     assert "Nothing to be done" in again.stdout + again.stderr
