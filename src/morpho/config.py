@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from morpho.config_paths import path_problems
+from morpho.config_paths import cut_paths, path_problems
 from morpho.errors import ConfigError
 from morpho.participants_config import participants_problems
 from morpho.quality_metrics import METRIC_FAILURES, METRIC_FLAGS, METRICS
@@ -143,7 +143,7 @@ def _merge(below: dict[str, Any], above: Any) -> dict[str, Any]:
     return merged
 
 
-def check_config(config: Mapping[str, Any], *, tables: bool = False) -> None:
+def check_config(config: Mapping[str, Any], *, tables: bool = False, arguments: Iterable[str] = ()) -> None:
     """Check what a schema cannot say: that the keys of a configuration do not contradict each other.
 
     Regions and atlas labels are checked in `morpho.rois`, folders and filters in `morpho.bids`, columns and levels of
@@ -155,6 +155,8 @@ def check_config(config: Mapping[str, Any], *, tables: bool = False) -> None:
         The whole configuration, valid against the schema.
     tables
         Whether the volumes come from a table (`take_tables`), so that no folder of scans is needed.
+    arguments
+        The command line that gave a part of the configuration.
 
     Raises
     ------
@@ -165,7 +167,7 @@ def check_config(config: Mapping[str, Any], *, tables: bool = False) -> None:
     problems = _folder_problems(config, ("output_dir",) if tables else ("bids_dir", "output_dir"))
     paths = {key: config.get(key) for key in PATHS}
     paths |= {f"{block}.{key}": config.get(block, {}).get(key) for block, key in BLOCK_PATHS}
-    problems += path_problems(paths)
+    problems += [*path_problems(paths), *cut_paths(paths, arguments)]
     problems += participants_problems(config["participants"])
     _raise_all([*problems, *_model_problems(config), *_quality_problems(config)])
 

@@ -6,7 +6,7 @@ Spaces, accents, quotes, ``$``, ``;`` and ``%`` are all legal.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -42,6 +42,29 @@ def path_problems(paths: Mapping[str, object]) -> list[str]:
         elif not _is_utf8(path):
             problems.append(f"{key} is {shown}, whose name is not UTF-8. Rename the folder or file")
     return problems
+
+
+def cut_paths(paths: Mapping[str, object], arguments: Iterable[str]) -> list[str]:
+    """Find paths of the command line of which a part was lost: Snakemake reads them as YAML, where " #" is a comment.
+
+    Parameters
+    ----------
+    paths
+        Key of the configuration -> path, as Snakemake read it.
+    arguments
+        The command line; ``key=path`` is looked for.
+
+    Returns
+    -------
+    One sentence for each problem.
+    """
+    given = [argument.partition("=") for argument in arguments if "=" in argument]
+    return [
+        f"{key}={text} was read as '{paths[key]}', because a # after a space begins a comment. Set {key} in a file "
+        "given with --configfile, in quotes"
+        for key, _, text in given
+        if isinstance(paths.get(key), str) and re.match(rf"{re.escape(str(paths[key]))}\s+#", text)
+    ]
 
 
 def _is_utf8(path: str) -> bool:

@@ -42,6 +42,8 @@ MEANINGS = {
     "w2 should be positive": "its qform is no rotation",
     "cannot convert float": "its header does not say where values begin (vox_offset)",
     "CRC check failed": "its checksum does not fit, so bytes have changed since it was written",
+    "Incorrect length of data": "its length does not fit, so bytes have changed since it was written",
+    "decompressing data": "its compressed bytes make no sense, so some have changed since it was written",
     "Compressed file ended": "it ends too early",
 }
 
@@ -128,8 +130,8 @@ def _what_else(name: str, head: bytes) -> str:
         return "it is not compressed, although its name ends with .gz. Rename it to end with .nii."
     if not name.endswith(".gz") and is_packed:
         return "it is compressed, although its name does not end with .gz. Add .gz to its name."
-    if not is_packed and not is_nifti and not CONTROL_BYTES.intersection(head):
-        shown = head[:SHOWN_BYTES].decode(errors="replace").split("\n")[0].strip()
+    shown = head[:SHOWN_BYTES].decode(errors="ignore").split("\n")[0].strip()
+    if shown and not is_packed and not is_nifti and not CONTROL_BYTES.intersection(head):
         return f"it is a text that begins with '{shown}'. Fetch or copy it again."
     return ""
 

@@ -87,6 +87,9 @@ def _read_values(image: Nifti1Image, notes: list[str]) -> FloatArray:
 def _clean_values(data: FloatArray, name: str, notes: list[str]) -> FloatArray:
     """Replace values that no magnitude image has (not finite, negative) by zero, and say how many there were."""
     broken = ~np.isfinite(data)
+    if broken.all():
+        message = f"{name} holds no finite value, only NaN or infinite ones; there is nothing to measure."
+        raise EmptyImageError(message)
     if broken.any():
         notes.append(f"{int(broken.sum())} voxels were NaN or infinite and are now 0")
         data[broken] = 0

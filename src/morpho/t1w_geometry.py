@@ -23,9 +23,9 @@ Matrix = NDArray[np.float64]
 
 SMALLEST_VOXEL_MM, LARGEST_VOXEL_MM = 0.2, 5.0
 FEWEST_VOXELS_PER_AXIS = 24
-SMALLEST_EXTENT_MM = 70.0  # brains of adults are at least 100 mm high, wide and long
-MOST_VOXELS = 200_000_000  # 0.5 mm: 320 x 512 x 512 are 84 million; a stage needs up to 25 bytes a voxel
-FARTHEST_MM = 10_000.0  # further from the origin, single precision no longer tells neighbouring voxels apart
+SMALLEST_EXTENT_MM = 70.0  # the brain of an adult is longer in all directions
+MOST_VOXELS = 200_000_000  # 320 x 512 x 512 are 84 million; preprocessing 100 million of 0.5 mm took 22 bytes each
+FARTHEST_MM = 10_000.0  # further off, single precision is coarser than the 1e-3 mm by which grids may differ
 # A qform stores a rotation as three single-precision numbers, so two writings of one geometry differ by about 0.01.
 SMALLEST_ROTATION_DEGREES = 0.6
 LARGEST_ROTATION_DEGREES = 45.0  # at most this far apart, two forms name the same side left

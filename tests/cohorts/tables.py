@@ -170,7 +170,7 @@ REFUSED = {
     "unmapped levels": Refused(
         _replaced({"control": "0", "patient": "bipolar"}).encode(),
         (
-            "column 'group' has values that are no group of config participants.group_levels: '0' (2 x), 'bipolar' (2 x",
+            "column 'group' has values that are no group of config participants.group_levels: '0' (2 x), 'bipolar'",
             "Known are control: hc, healthy control; patient: mdd, depressed. Add the spelling there, or write n/a",
         ),
     ),

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from morpho.config import check_config, take_tables
-from morpho.config_paths import path_problems
+from morpho.config_paths import cut_paths, path_problems
 from morpho.errors import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config/config.yaml"
@@ -50,3 +50,22 @@ def test_all_paths_of_the_configuration_are_looked_at(key: str) -> None:
 def test_tables_in_place_of_scans_are_looked_at() -> None:
     with pytest.raises(ConfigError, match=r"participants is '~/people.tsv'; only a shell"):
         take_tables({"volumes": "v.tsv", "participants": "~/people.tsv"}, [])
+
+
+@pytest.mark.parametrize(
+    ("argument", "read", "is_cut"),
+    [
+        ("output_dir=/data/Study #1/out", "/data/Study", True),
+        ("output_dir=/data/Study  #", "/data/Study", True),
+        ("output_dir=/data/Study#1", "/data/Study#1", False),
+        ("output_dir='/data/Study #1'", "/data/Study #1", False),
+        ("output_dir=/data/other", "/data/Study", False),
+        ("bids_dir=/data/Study #1", "/data/Study", False),
+    ],
+)
+def test_paths_that_snakemake_cut_are_noticed(argument: str, read: str, *, is_cut: bool) -> None:
+    found = cut_paths({"output_dir": read, "bids_dir": None}, ["--config", argument])
+    assert found == (
+        [f"{argument} was read as '{read}', because a # after a space begins a comment. Set output_dir in a file given "
+         "with --configfile, in quotes"] if is_cut else []
+    )  # fmt: skip

@@ -85,7 +85,7 @@ def test_file_that_is_something_else_is_named(tmp_path: Path, name: str, content
         open_nifti(tmp_path / name)
 
 
-@pytest.mark.parametrize("content", [b"\x1f\x8b\x08 no gzip", gzip.compress(b"no image"), bytes(400)])
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08 no gzip", gzip.compress(b"no image"), bytes(400), b"\xff" * 400])
 def test_bytes_without_meaning_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.nii.gz").write_bytes(content)
     with pytest.raises(ImageError, match=r"a\.nii\.gz .*(NIfTI mark|cannot be read as NIfTI)"):

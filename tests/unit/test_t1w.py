@@ -155,7 +155,7 @@ def test_what_single_precision_cannot_hold_is_broken(tmp_path: Path, rng: np.ran
         (1, 2000, r"values from 2000 to 2999, none near 0.*scl_inter"),
         (1, 1e9, r"values from 1e\+09 to 1e\+09, none near 0.*scl_inter"),
         (1, 1e30, r"one value only \(1\.0\d+e\+30\)"),
-        (1e38, 0, r"(one value only|values up to 3e\+38)"),
+        (1e38, 0, r"values up to 3e\+38"),
     ],
 )
 def test_scaling_that_hides_the_signal_is_refused(
@@ -177,7 +177,7 @@ def test_scaling_that_hides_the_signal_is_refused(
         (np.ones((*SCAN_SHAPE, 2)), r"shape \(50, 40, 36, 2\); a T1w scan is one volume"),
         (np.ones((50, 40, 12)), r"shape \(50, 40, 12\), a slab"),
         (np.zeros(SCAN_SHAPE), r"one value only \(0.0\)"),
-        (np.full(SCAN_SHAPE, np.nan), r"one value only \(0.0\)"),
+        (np.full(SCAN_SHAPE, np.nan), "no finite value"),
         (np.ones(SCAN_SHAPE, np.complex64), "complex64 values"),
         (np.zeros(SCAN_SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")]), "a magnitude image of plain numbers"),
     ],

@@ -53,7 +53,7 @@ def separate_tables():
 def check_inputs():
     """Check everything that can be checked before hours are spent; give the scans table and the regions."""
     validate_config(config, Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
-    check_config(config, tables=TABLES is not None)
+    check_config(config, tables=TABLES is not None, arguments=sys.argv)
     labels = read_labels(project_file(config["atlas"]["labels"]))
     rois = read_rois(project_file(config["volumes"]["rois"]))
     check_regions(

@@ -125,14 +125,18 @@ def absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
         key: dict(value) if isinstance(value, Mapping) else value for key, value in config.items()
     }
     for key in ("bids_dir", "output_dir"):
-        if isinstance(changed.get(key), str):
-            changed[key] = str(Path(changed[key]).absolute())
+        changed |= {key: _absolute(changed[key])} if isinstance(changed.get(key), str) else {}
     for block, key in (*STUDY_PATHS, *DATA_PATHS):
         keys = changed.get(block)
         value = keys.get(key) if isinstance(keys, dict) else None
         if isinstance(value, str) and ((block, key) in STUDY_PATHS or Path(value).exists()):
-            changed[block][key] = str(Path(value).absolute())
+            changed[block][key] = _absolute(value)
     return changed
+
+
+def _absolute(path: str) -> str:
+    """Make a path absolute; one with ~ stays, so that it is refused with the remedy."""
+    return path if path.startswith("~") else str(Path(path).absolute())
 
 
 def merge_configs(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

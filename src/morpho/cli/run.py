@@ -36,6 +36,7 @@ from morpho.errors import CommandLineError, MorphoError
 SCANS_TARGET = "scans"
 WORK_FOLDER = ".morpho"
 CACHE_FOLDER = "cache"
+DEFAULT_PROFILE = "default"
 STEPS = "Job stats:\n"
 DRY = "This was a dry run: nothing was measured or written."
 HEADER = """\
@@ -83,7 +84,7 @@ def check_places(options: RunOptions) -> None:
     ------
     CommandLineError
         If BIDS_DIR is no BIDS folder, seems to be swapped with OUT_DIR, or holds OUT_DIR or the work folder; if
-        people who were asked for are not there.
+        people who were asked for, or the profile, are not there.
     """
     bids_dir, output_dir = options.bids_dir, options.output_dir
     if not _has_subjects(bids_dir):
@@ -94,6 +95,7 @@ def check_places(options: RunOptions) -> None:
             "sub-02 ... lie."
         )
         raise CommandLineError(message)
+    find_profile(options.profile or DEFAULT_PROFILE)
     _check_outside("OUT_DIR", output_dir, bids_dir)
     if options.work_dir is not None:
         _check_outside("The work folder", options.work_dir, bids_dir)
@@ -196,7 +198,7 @@ def build_command(options: RunOptions, config_file: Path, work_dir: Path) -> lis
     command += ["--quiet", "rules", "reason"] if options.is_dry else []
     command += ["--dry-run"] if options.is_dry else []
     command += ["--cores" if is_local else "--jobs", str(n_procs)] if n_procs else []
-    command += find_profile(options.profile or "default")
+    command += find_profile(options.profile or DEFAULT_PROFILE)
     command += ["--snakefile", str(pipeline / "Snakefile"), "--directory", str(work_dir)]
     return [*command, *options.handed_over]
 

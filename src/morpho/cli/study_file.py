@@ -16,8 +16,9 @@ from morpho.cli.people import People, list_counts, shown
 from morpho.cli.terminal import fill
 from morpho.participants_config import RESERVED
 
-WIDTH = 118
+WIDTH, BEHIND = 118, 30
 MOST_SUGGESTIONS = 40
+LINE_ENDS = re.compile("[\\n\\r\\x85\\u2028\\u2029]")
 HEAD = (
     "Configuration of a morpho study, written by `morpho init`: what differs from the defaults. All of it is guessed, "
     "with the reason beside it. Read it, and look at the lines with CHECK. What each key means: config/README.md."
@@ -62,8 +63,14 @@ def write_study(study: Study) -> str:
 
 
 def flow(value: Any) -> str:
-    """Write a value on one line of YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6, sort_keys=False)
+    """Write a value on one line of YAML; letters that would end the line are escaped."""
+    text = _dump(value, allow_unicode=True)
+    return _dump(value, allow_unicode=False) if LINE_ENDS.search(text) else text
+
+
+def _dump(value: Any, *, allow_unicode: bool) -> str:
+    """Flow style of YAML, without the end of a document."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=allow_unicode, width=10**6, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...").strip()
 
 
@@ -72,14 +79,24 @@ def _entry(depth: int, key: str, value: Any, comment: str = "") -> list[str]:
     line = f"{'  ' * depth}{flow(key)}: {flow(value)}"
     if not comment:
         return [line]
-    behind = f"{line.ljust(30)}  # {comment}"
+    behind = _behind(line, comment, BEHIND)
     return [behind] if len(behind) <= WIDTH else [*_comment(comment, depth), line]
 
 
 def _comment(text: str, depth: int = 0) -> list[str]:
     """Lines of a comment."""
     start = "  " * depth + "# "
-    return fill(" ".join(text.split()), first=start, indent=start, width=WIDTH)
+    return fill(_legible(text), first=start, indent=start, width=WIDTH)
+
+
+def _behind(line: str, comment: str, column: int) -> str:
+    """Line with a comment behind it, from a column on."""
+    return f"{line.ljust(column)}  # {_legible(comment)}"
+
+
+def _legible(text: str) -> str:
+    """Text for a comment: on one line, and nothing that YAML does not allow."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
 def _scans(guess: ScanGuess) -> list[str]:
@@ -91,7 +108,7 @@ def _scans(guess: ScanGuess) -> list[str]:
     others = [(filters, words) for filters, words in guess.suggestions if filters != guess.filters]
     if others:
         lines += _comment("To choose: a line such as one of these, under `scans:`")
-        lines += [f"#   filters: {flow(filters)}".ljust(44) + f"  # {words}" for filters, words in others]
+        lines += [_behind(f"#   filters: {flow(filters)}", words, 44) for filters, words in others]
     return [*lines, ""]
 
 
@@ -125,9 +142,8 @@ def _levels(people: People, role: str, key: str, guess: RoleGuess) -> list[str]:
             f"brackets of a level above{own}, or write n/a in the table:"
         )
         lines += _comment(text, 2)
-        lines += [
-            f"    # {_group_name(value)}: {flow([value])}".ljust(30) + f"  # {n}" for value, n in guess.unmapped.items()
-        ]
+        unmapped = [(f"    # {_group_name(value)}: {flow([value])}", str(n)) for value, n in guess.unmapped.items()]
+        lines += [_behind(line, n, BEHIND) for line, n in unmapped]
     return lines
 
 
@@ -172,7 +188,7 @@ def _suggest(ready: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -
     """Lines of variables that wait for their # to be taken away."""
     for column in list(ready)[:MOST_SUGGESTIONS]:
         name = f"{column}_column" if column in RESERVED else column
-        yield f"    # {flow(name)}: {flow(dict(ready[column]))}".ljust(60) + f"  # {words[column]}"
+        yield _behind(f"    # {flow(name)}: {flow(dict(ready[column]))}", words[column], 60)
     if len(ready) > MOST_SUGGESTIONS:
         yield f"    # ... and {len(ready) - MOST_SUGGESTIONS} more columns"
 

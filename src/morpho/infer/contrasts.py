@@ -19,6 +19,7 @@ import patsy
 
 from morpho.errors import DesignError
 from morpho.formulas import find_names
+from morpho.infer.levels import code_levels
 
 Array = npt.NDArray[np.float64]
 Weights = Mapping[str, float]
@@ -212,14 +213,16 @@ def _list_moves(
 
 def _predict_row(values: Mapping[str, Any], data: pd.DataFrame, design: patsy.DesignInfo) -> Array:
     """Average design row of the people after some of their values were changed."""
+    data = code_levels(data)
     moved = data.copy()
     for name, value in values.items():
-        if isinstance(value, str) and value not in set(data[name]):
-            msg = f"Nobody has {name} {value!r}; seen are {', '.join(map(str, sorted(set(data[name]))))}."
+        if isinstance(value, str) and value not in (seen := set(data[name].unique().tolist())):
+            msg = f"Nobody has {name} {value!r}; seen are {', '.join(map(str, sorted(seen)))}."
             raise DesignError(msg)
         levels = data[name].dtype
         if isinstance(levels, pd.CategoricalDtype):
-            moved[name] = pd.Categorical([str(value)] * len(data), categories=levels.categories.tolist())
+            place = levels.categories.get_loc(str(value))
+            moved[name] = pd.Categorical.from_codes(np.full(len(data), place), dtype=levels)
         else:
             moved = moved.assign(**{name: value})
     row: Array = np.asarray(patsy.build_design_matrices([design], moved, NA_action="raise")[0]).mean(axis=0)

@@ -16,6 +16,7 @@ import pandas as pd
 import patsy
 
 from morpho.errors import ConfigError, DesignError
+from morpho.infer.levels import code_levels
 from morpho.infer.sessions import choose_baseline
 
 logger = logging.getLogger(__name__)
@@ -236,7 +237,7 @@ def build_covariates(
     terms, notes = _write_terms(known, list(columns), choice.age_model)
     if not terms:
         return Covariates(pd.DataFrame(index=people.index), (), tuple(notes))
-    matrix = patsy.dmatrix(" + ".join(terms), _centre(known, list(columns)), return_type="dataframe")
+    matrix = patsy.dmatrix(" + ".join(terms), code_levels(_centre(known, list(columns))), return_type="dataframe")
     matrix = matrix.drop(columns="Intercept").set_axis(known.index)
     return Covariates(matrix.reindex(people.index), tuple(terms), tuple(notes))
 

@@ -19,6 +19,7 @@ import patsy
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, find_contrast, find_reference
 from morpho.infer.design import MIN_RESIDUAL_DF, Sample
+from morpho.infer.levels import code_levels
 
 RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
 
@@ -93,7 +94,7 @@ def build_design(sample: Sample) -> pd.DataFrame:
     for name in sample.variables:
         check_spread(sample.data[name], name)
     right = sample.formula.partition("~")[2]
-    X: pd.DataFrame = patsy.dmatrix(right, sample.data, NA_action="raise", return_type="dataframe")
+    X: pd.DataFrame = patsy.dmatrix(right, code_levels(sample.data), NA_action="raise", return_type="dataframe")
     _check_estimable(sample, X)
     return X
 
@@ -125,7 +126,7 @@ def say_too_few(n_people: int, n_columns: int, *, fewest: int) -> str:
 
 def _vary_alone(sample: Sample, effect: Effect) -> float:
     """Give the unit variance that the effect would have without covariates."""
-    X = patsy.dmatrix(sample.terms, sample.data, NA_action="raise", return_type="dataframe")
+    X = patsy.dmatrix(sample.terms, code_levels(sample.data), NA_action="raise", return_type="dataframe")
     contrast = find_contrast(effect, sample.data, X.design_info)
     return float(contrast @ np.linalg.pinv(X.to_numpy().T @ X.to_numpy()) @ contrast)
 

@@ -4,7 +4,6 @@ Takes known classes and the scores or probabilities that a model gave to people 
 knows no tables. Classes are 0 and 1 (or false and true), 1 being the one that high scores should belong to.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,6 @@ from morpho.stats.effects import Interval
 SMALLEST_SE = 1e-12  # below this the standard error of a difference is rounding
 
 Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,8 @@ def area_under_curve(y: npt.ArrayLike, score: npt.ArrayLike, confidence: float) 
     Sources: DeLong ER et al., Biometrics 1988;44:837-845, doi:10.2307/2531595; computed from ranks as in Sun X, Xu W,
     IEEE Signal Processing Letters 2014;21:1389-1393, doi:10.1109/LSP.2014.2337313.
     ASSUME: people are independent and the score was fixed before they were seen (for scores of cross-validation see
-    `bootstrap_within`). Where the classes separate completely the standard error is 0, which is too small.
+    `morpho.stats.bootstrap.bootstrap_within`). Where the classes separate completely the standard error is 0, which
+    is too small.
 
     Examples
     --------
@@ -174,65 +173,6 @@ def correct_repeated_cv_se(scores: npt.ArrayLike, test_fraction: float) -> float
         )
         raise DesignError(msg)
     return float(np.sqrt(values.var(ddof=1) * (1 / len(values) + test_fraction / (1 - test_fraction))))
-
-
-def bootstrap_within(
-    statistic: Callable[[Rows], float],
-    blocks: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    draws: int,
-    confidence: float,
-    rng: np.random.Generator,
-) -> Interval:
-    """Find the percentile interval of a statistic by drawing people anew within each block and class.
-
-    Parameters
-    ----------
-    statistic
-        Takes row numbers, shape (people,), some repeated, and gives one number.
-    blocks : shape (people,)
-        Block of each person, for example the site.
-    y : shape (people,)
-        Class of each person. Each block keeps its number of people of each class.
-    draws
-        How many times people are drawn.
-    confidence
-        Coverage of the interval, between 0 and 1.
-    rng
-        Source of random numbers.
-
-    Returns
-    -------
-    The statistic of all people, the standard deviation of the draws as `se`, and their percentiles.
-
-    Raises
-    ------
-    DesignError
-        If the statistic does not exist for some draw.
-
-    Notes
-    -----
-    Source: Efron B, Tibshirani RJ, An introduction to the bootstrap, Chapman & Hall 1993. ASSUME: people are
-    independent within blocks. Blocks and the trained model are held fixed, so the interval says nothing about other
-    sites and leaves out what another training set would change; it is too narrow for that.
-    """
-    _, numbers = np.unique(np.asarray(blocks), return_inverse=True)
-    _, classes = np.unique(np.asarray(y), return_inverse=True)
-    kinds = numbers * (classes.max() + 1) + classes
-    strata = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
-    estimates = np.array(
-        [statistic(np.concatenate([rng.choice(rows, len(rows)) for rows in strata])) for _ in range(draws)]
-    )
-    n_missing = int((~np.isfinite(estimates)).sum())
-    if n_missing or draws < 2:
-        msg = (
-            f"The statistic has no value in {n_missing} of {draws} bootstrap draws; two or more draws, each with a "
-            "value, are needed. Leave out blocks with few people."
-        )
-        raise DesignError(msg)
-    low, high = np.quantile(estimates, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(float(statistic(np.arange(len(kinds)))), float(estimates.std(ddof=1)), float(low), float(high))
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> PredictiveValues:

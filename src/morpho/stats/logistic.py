@@ -4,6 +4,7 @@ Takes a yes-or-no outcome and a design matrix and gives log odds ratios with sta
 intervals. Knows no tables or names of terms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,12 @@ LARGEST_STEP = 5.0  # of a column's coefficient, per root mean square of the col
 SMALLEST_GAIN = 1e-12  # of penalised log likelihood that a Newton step promises; the search ends after that step
 SMALLEST_CURVATURE = 1e-9
 ROUNDING = 1e-12  # loss of penalised log likelihood, relative, that is put down to rounding
+TOLERANCE = 1e-9  # of a profile limit, in standard errors
 MOST_STEPS = 500
 MOST_HALVINGS = 30
+MANY = (
+    2000  # people beyond which Newton's steps leave the penalty's curvature out: it hardly bends there, and costs most
+)
 FARTHEST_LIMIT = 2.0**12  # standard errors from the estimate at which the search for a profile limit gives up
 
 Array = npt.NDArray[np.float64]
@@ -125,21 +130,47 @@ def profile_coefficient(fit: FirthFit, index: int, confidence: float) -> Profile
     def lose(value: float) -> float:
         return _lose_likelihood(fit, index, value)
 
-    limits = []
-    for side in (-1.0, 1.0):
-        distance = 1.0
-        while lose(estimate + side * distance * se) < critical:
-            distance *= 2
-            if distance > FARTHEST_LIMIT:
-                msg = (
-                    f"The profile of coefficient {index} has no {confidence:.0%} limit within {FARTHEST_LIMIT:g} "
-                    f"standard errors of {estimate:.4g}. Use fewer columns, or collect more people of the rarer class."
-                )
-                raise DesignError(msg)
-        far = estimate + side * distance * se
-        limits.append(optimize.brentq(lambda value: lose(value) - critical, estimate, far, xtol=1e-9 * se))
+    search = _search_near if len(fit.design) > MANY else _search_between
+    try:
+        limits = [search(lose, estimate, side * se, critical) for side in (-1.0, 1.0)]
+    except _NoLimitError:
+        msg = (
+            f"The profile of coefficient {index} has no {confidence:.0%} limit within {FARTHEST_LIMIT:g} "
+            f"standard errors of {estimate:.4g}. Use fewer columns, or collect more people of the rarer class."
+        )
+        raise DesignError(msg) from None
     chi2 = lose(0.0)
     return ProfiledCoefficient(estimate, limits[0], limits[1], chi2, float(stats.chi2.sf(chi2, 1)))
+
+
+class _NoLimitError(Exception):
+    """A profile has no limit on one side."""
+
+
+def _search_between(lose: Callable[[float], float], estimate: float, step: float, critical: float) -> float:
+    """Find where a profile has lost the critical amount, between the estimate and ever larger distances from it."""
+    distance = 1.0
+    while lose(estimate + distance * step) < critical:
+        distance *= 2
+        if distance > FARTHEST_LIMIT:
+            raise _NoLimitError
+    far = estimate + distance * step
+    return float(optimize.brentq(lambda value: lose(value) - critical, estimate, far, xtol=TOLERANCE * abs(step)))
+
+
+def _search_near(lose: Callable[[float], float], estimate: float, step: float, critical: float) -> float:
+    """Find the same limit from where it would be if the profile were a parabola, as it nearly is with many people."""
+    near, target = estimate + np.sqrt(critical) * step, np.sqrt(critical)
+    value, found = optimize.newton(
+        lambda place: np.sqrt(lose(place)) - target,
+        near,
+        x1=near + 0.01 * step,
+        tol=TOLERANCE * abs(step),
+        full_output=True,
+        disp=False,
+    )
+    is_limit = found.converged and (value - estimate) / step > 0
+    return float(value) if is_limit else _search_between(lose, estimate, step, critical)
 
 
 def _check_data(design: Array, outcome: Array) -> None:
@@ -204,13 +235,15 @@ def _climb(X: Array, y: Array, start: Array, is_free: npt.NDArray[np.bool_]) -> 
 
 
 def _differentiate(X: Array, y: Array, place: Array) -> tuple[Array, Array]:
-    """Slope of the penalised log likelihood, and minus its curvature."""
+    """Slope of the penalised log likelihood, and minus its curvature (of the likelihood alone with `MANY` people)."""
     probability, information = _inform(X, place)
     weight, tilt = probability * special.expit(-X @ place), 0.5 - probability
     inverse = np.linalg.inv(information)
     XI = X @ inverse
     leverage = weight * np.einsum("ij,ij->i", XI, X)
     score = X.T @ (y - probability + leverage * tilt)
+    if len(X) > MANY:
+        return score, information
     # Leverages change with the weights (whose slope is 2 weight tilt), directly and through the information.
     turns = np.einsum("i,ij,ik,il->ljk", 2 * weight * tilt, X, X, X, optimize=True)
     leverage_slopes = 2 * (leverage * tilt)[:, None] * X - weight[:, None] * np.einsum(

@@ -268,6 +268,17 @@ def test_who_changed_the_scanner_is_left_out_and_counted(rng: np.random.Generato
     assert result.table["n_site_change"].tolist() == [2]
 
 
+def test_who_was_scanned_with_other_voxels_is_left_out_and_counted(rng: np.random.Generator) -> None:
+    visits = make_visits(simulate(rng, 14, 2), [0, 6]).assign(voxel_volume_mm3=1.0)
+    second = visits["visit"] == 1
+    visits.loc[visits["participant_id"].isin(["sub-003", "sub-007"]) & second, "voxel_volume_mm3"] = 0.8
+    visits.loc[(visits["participant_id"] == "sub-004") & second, "voxel_volume_mm3"] = 1.001
+    visits.loc[(visits["participant_id"] == "sub-005") & second, "voxel_volume_mm3"] = np.nan
+    result = ask(make_study(visits), kind="within")
+    assert result.rows[0]["n"] == 12
+    assert "2 people whose voxel size differs between sessions left out (another protocol)" in result.rows[0]["reason"]
+
+
 def test_without_weeks_estimates_are_per_interval(rng: np.random.Generator) -> None:
     volumes = simulate(rng, 15, 3, 20.0)
     row = ask(make_study(make_visits(volumes)), kind="within").rows[0]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special
+from scipy import special, stats
 
 from morpho.errors import DesignError
 from morpho.infer.design import HeadSize
@@ -23,9 +23,11 @@ from morpho.infer.prediction.classifier import (
 )
 from morpho.infer.prediction.columns import CALIBRATION, PREDICTION, PUBLISHED, SUBGROUPS
 from morpho.infer.prediction.folds import leave_sites_out, mix_folds, name_families, shuffle_within
-from morpho.infer.prediction.performance import average_within, band_ages
+from morpho.infer.prediction.performance import band_ages
 from morpho.infer.prediction.prediction import PredictionResult, Validation, predict_group
+from morpho.infer.prediction.shuffles import deal_by_site, permute_labels, score_labels
 from morpho.infer.study import Settings, Study
+from morpho.stats.bootstrap import BlockAreas
 from morpho.tables import read_table, write_table
 
 FEATURES = [f"region{number}_L_mm3" for number in range(6)]
@@ -382,7 +384,46 @@ def test_areas_within_sites_ignore_offsets_between_sites() -> None:
     label = np.array([True, False, True, False, True, False, False])
     score = np.array([2.0, 1.0, 4.0, 3.0, 30.0, 20.0, 40.0])
     # A: 3 of 4 pairs, weight 2 * 2 / 4 = 1; B: 1 of 2 pairs, weight 1 * 2 / 3: (0.75 + 0.5 * 2 / 3) / (5 / 3) = 0.65
-    assert average_within(label, site, score, rank_area) == pytest.approx(0.65)
-    assert average_within(label, site, score + 100 * (site == "B"), rank_area) == pytest.approx(0.65)
-    assert np.isnan(average_within(label, label.astype(str), score, rank_area))
+    everybody = np.arange(len(label))
+    assert BlockAreas(label, site, score)(everybody) == pytest.approx(0.65)
+    assert BlockAreas(label, site, score + 100 * (site == "B"))(everybody) == pytest.approx(0.65)
+    assert np.isnan(BlockAreas(label, label.astype(str), score)(everybody))
     assert np.isnan(rank_area(np.array([True, True]), np.array([1.0, 2.0])))
+
+
+def test_many_shuffles_at_once_score_as_one_by_one() -> None:
+    problem = make_problem(make_people(n=180, effect=0.5))
+    problem.X[3, 1] = np.nan
+    rng = np.random.default_rng(2)
+    labels = np.column_stack([problem.label, *(shuffle_within(problem.label, problem.site, rng) for _ in range(60))])
+    folds = leave_sites_out(problem.site, problem.family)
+    together = score_labels(problem, folds, labels)
+    problem.X[3, 1] = np.nanmedian(problem.X[:, 1])
+    prepared = [prepare_fold(problem, fold) for fold in folds]
+    alone = np.column_stack([score_with_fixed_penalty(label, prepared) for label in labels.T])
+    assert together == pytest.approx(alone, abs=2e-3)  # the classifier stops at gradients of 1e-4
+    assert np.corrcoef(together.ravel(), alone.ravel())[0, 1] > 0.999999
+
+
+def test_a_large_cohort_is_not_tuned_and_says_so() -> None:
+    people = make_people(n=300, effect=0.8)
+    tuned, large = predict(people), predict(people, replace(QUICK, many=200))
+    for result in (tuned, large):
+        assert result.table["p_permutation"].tolist() == [1 / 20, 1 / 20]
+    assert large.table["auc"].to_numpy() == pytest.approx(tuned.table["auc"].to_numpy(), abs=0.02)
+    assert large.table["penalty_median"].tolist() == [1.0, 1.0]
+    assert large.table["reason"].str.contains("more than 200 people: penalty 1 instead of one that is tuned").all()
+    assert not tuned.table["reason"].str.contains("penalty").any()
+
+
+@pytest.mark.parametrize("by_site", [True, False])
+def test_shuffles_of_a_large_cohort_without_a_difference_are_like_the_true_labels(by_site: bool) -> None:
+    p = []
+    for seed in range(60):
+        problem = make_problem(make_people(seed, n=90, shares=(0.3, 0.6), offset=1.0))
+        folds = leave_sites_out(problem.site, problem.family)
+        if not by_site:
+            folds = deal_by_site(problem, n_splits=5, seed=seed)
+        p.append(permute_labels(problem, folds, n_permutations=19, seed=seed))
+    assert stats.kstest(p, "uniform").pvalue > 0.001
+    assert np.mean(np.array(p) <= 0.1) < 0.1 + 3 * np.sqrt(0.09 / 60)

@@ -14,7 +14,6 @@ from morpho.errors import DesignError
 from morpho.stats.discrimination import (
     area_under_curve,
     balanced_accuracy,
-    bootstrap_within,
     calibration,
     compare_areas,
     correct_repeated_cv_se,
@@ -166,45 +165,6 @@ def test_repeated_splits_are_worth_less_than_independent_ones() -> None:
 def test_scores_that_have_no_corrected_error_are_refused(scores: list[float], fraction: float) -> None:
     with pytest.raises(DesignError, match="two or more finite scores"):
         correct_repeated_cv_se(scores, fraction)
-
-
-def test_bootstrap_keeps_each_block_and_class() -> None:
-    sites, y = np.repeat(["a", "b", "c"], [10, 6, 8]), np.tile([0, 1], 12)
-    seen = []
-
-    def count(rows: NDArray[np.intp]) -> float:
-        seen.append(pd.crosstab(sites[rows], y[rows]).to_numpy().tolist())
-        return float(rows.mean())
-
-    result = bootstrap_within(count, sites, y, draws=50, confidence=0.9, rng=np.random.default_rng(0))
-    assert all(table == [[5, 5], [3, 3], [4, 4]] for table in seen)
-    assert result.value == np.arange(24).mean()
-    assert result.ci_low < result.value < result.ci_high
-
-
-def test_bootstrap_of_the_area_agrees_with_delong_and_repeats_with_its_seed() -> None:
-    rng = np.random.default_rng(8)
-    y = np.repeat([0, 1], 60)
-    score = rng.normal(size=120) + y
-
-    def measure(rows: NDArray[np.intp]) -> float:
-        return area_under_curve(y[rows], score[rows], 0.95).value
-
-    first, again = (
-        bootstrap_within(measure, np.zeros(120), y, draws=1000, confidence=0.95, rng=np.random.default_rng(1))
-        for _ in range(2)
-    )
-    exact = area_under_curve(y, score, 0.95)
-    assert first == again
-    assert (first.value, first.se) == pytest.approx((exact.value, exact.se), rel=0.1)
-    assert (first.ci_low, first.ci_high) == pytest.approx((exact.ci_low, exact.ci_high), abs=0.02)
-
-
-def test_bootstrap_of_a_statistic_that_fails_is_refused() -> None:
-    with pytest.raises(DesignError, match="no value in 5 of 5 bootstrap draws"):
-        bootstrap_within(
-            lambda _: np.nan, [0, 0, 0, 0], [0, 0, 1, 1], draws=5, confidence=0.9, rng=np.random.default_rng(0)
-        )
 
 
 def test_predictive_values_follow_the_prevalence() -> None:

@@ -153,3 +153,27 @@ def test_profiles_of_small_separated_samples_always_end() -> None:
             profile = profile_coefficient(fit_firth(X, y), 1, 0.95)
             assert profile.ci_low < profile.value < profile.ci_high
             assert (profile.p < 0.05) == (profile.ci_low > 0 or profile.ci_high < 0)
+
+
+def test_large_samples_climb_to_the_same_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(11)
+    X = np.column_stack([np.ones(2500), rng.normal(size=(2500, 3)), rng.random(2500) < 0.02])
+    y = rng.random(2500) < special.expit(X @ [-3.0, 0.5, 0.0, -0.2, 2.0])
+    quick = fit_firth(X, y)
+    limits = [profile_coefficient(quick, index, 0.95) for index in (1, 4)]
+    monkeypatch.setattr("morpho.stats.logistic.MANY", 10_000)
+    slow = fit_firth(X, y)
+    assert quick.n_iterations != slow.n_iterations  # another way
+    assert quick.coefficients == pytest.approx(slow.coefficients, abs=1e-6 * slow.se.min())
+    assert quick.se == pytest.approx(slow.se, rel=1e-8)
+    for index, found in zip((1, 4), limits, strict=True):
+        wanted = profile_coefficient(slow, index, 0.95)
+        assert (found.ci_low, found.ci_high) == pytest.approx((wanted.ci_low, wanted.ci_high), abs=1e-6 * wanted.value)
+        assert found.chi2 == pytest.approx(wanted.chi2, rel=1e-8)
+
+
+def test_a_separated_large_sample_still_has_limits() -> None:
+    exposed = np.arange(2500) < 12
+    fit = fit_firth(np.column_stack([np.ones(2500), exposed]), exposed | (np.arange(2500) % 2 == 0))
+    profile = profile_coefficient(fit, 1, 0.95)
+    assert 0 < profile.ci_low < profile.value < profile.ci_high < 20

@@ -22,6 +22,7 @@ Kind = Literal["within", "by_group", "three_level", "slope_on", "lateralisation"
 
 KNOWN_PAIRS = (("yes", "no"), ("patient", "control"), ("RUL", "BL"))
 PRE_EXISTING = {"group", "sex"}  # nobody is allotted to these: change scores, never ANCOVA
+SAME_VOXEL = 1.02  # ratio of volumes; headers round
 CONTROLS, REMITTERS, NON_REMITTERS = "controls", "remitters", "non-remitters"
 
 
@@ -219,12 +220,14 @@ def select_scans(study: Study, outcome: str, arms: pd.Series[str]) -> Scans:
     rows = study.visits[study.visits["participant_id"].isin(arms.index) & study.visits[outcome].notna()]
     n_sites = rows.groupby("participant_id")["site"].nunique() if "site" in rows else pd.Series(dtype=int)
     moved = n_sites.index[n_sites > 1]
-    rows = rows[~rows["participant_id"].isin(moved)].sort_values(["participant_id", "visit"])
+    resized = _find_resized(rows).difference(moved)
+    rows = rows[~rows["participant_id"].isin(moved.union(resized))].sort_values(["participant_id", "visit"])
     weeks, weeks_note = _read_weeks(rows)
     people = rows["participant_id"]
     backwards = set(people[weeks.groupby(people).diff() <= 0])
     notes = [
         count_people(len(moved), "whose site differs between sessions left out (another scanner)"),
+        count_people(len(resized), "whose voxel size differs between sessions left out (another protocol)"),
         weeks_note,
         count_people(len(backwards), "whose weeks do not increase from session to session left out"),
     ]
@@ -239,6 +242,15 @@ def select_scans(study: Study, outcome: str, arms: pd.Series[str]) -> Scans:
         raise DesignError(msg)
     present = arms.reindex(visits["participant_id"].unique())
     return Scans(outcome, visits, pairs, present, bool(weeks.notna().any()), len(moved), tuple(filter(None, notes)))
+
+
+def _find_resized(rows: pd.DataFrame) -> pd.Index[str]:
+    """Find the people whose scans have voxels of different volumes, as far as those are known."""
+    if "voxel_volume_mm3" not in rows:
+        return pd.Index([], dtype=object)
+    sizes = rows.groupby("participant_id")["voxel_volume_mm3"].agg(["min", "max"])
+    found: pd.Index[str] = sizes.index[sizes["max"] > SAME_VOXEL * sizes["min"]]
+    return found
 
 
 def _assign_three_levels(study: Study, members: pd.Index[str]) -> Arms:

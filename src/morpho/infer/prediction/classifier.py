@@ -25,6 +25,7 @@ Array = npt.NDArray[np.float64]
 
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)  # inverse strengths C among which the inner folds choose
 FIXED_PENALTY = 0.1  # C of the permutation test, where tuning every shuffle would take hours
+WEAK_PENALTY = 1.0  # C in large cohorts, whose data outweigh any of the penalties
 N_INNER_SPLITS = 5
 
 
@@ -70,7 +71,9 @@ class Scores:
         return np.asarray(special.expit(self.log_odds), dtype=np.float64)
 
 
-def score_out_of_fold(problem: Problem, repeats: Sequence[Sequence[Fold]], *, by_site: bool, seed: int) -> Scores:
+def score_out_of_fold(
+    problem: Problem, repeats: Sequence[Sequence[Fold]], *, by_site: bool, seed: int, tuned: bool = True
+) -> Scores:
     """Predict everyone by models that have not seen them, the penalty tuned by inner folds of each training fold.
 
     Parameters
@@ -83,6 +86,8 @@ def score_out_of_fold(problem: Problem, repeats: Sequence[Sequence[Fold]], *, by
         Whether the inner folds leave sites out too (where two or more sites are learned from), or mix.
     seed
         Seed of the inner folds.
+    tuned
+        Whether there are inner folds; otherwise the penalty is `WEAK_PENALTY`.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def score_out_of_fold(problem: Problem, repeats: Sequence[Sequence[Fold]], *, by
     areas, penalties, shares = [], [], []
     for repeat, folds in enumerate(repeats):
         for fold in folds:
-            model, penalty = _tune(problem, fold, by_site=by_site, seed=seed)
+            model, penalty = _tune(problem, fold, by_site=by_site, seed=seed) if tuned else _learn(problem, fold)
             log_odds[repeat, fold.test] = model.decision_function(problem.X[fold.test])
             excess[repeat, fold.test] = log_odds[repeat, fold.test] - _log_odds_of(problem.label[fold.train])
             areas.append(rank_area(problem.label[fold.test], log_odds[repeat, fold.test]))
@@ -170,6 +175,12 @@ def rank_area(label: Labels, score: Array) -> float:
         return float("nan")
     ranks = float(stats.rankdata(score)[label].sum())
     return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+def _learn(problem: Problem, fold: Fold) -> tuple[Pipeline, float]:
+    """Learn with the penalty of large cohorts."""
+    pipeline = build_pipeline(problem.n_features, WEAK_PENALTY)
+    return pipeline.fit(problem.X[fold.train], problem.label[fold.train]), WEAK_PENALTY
 
 
 def _tune(problem: Problem, fold: Fold, *, by_site: bool, seed: int) -> tuple[Pipeline, float]:

@@ -88,7 +88,10 @@ PREDICTION = {
     "fewest_per_class": describe_column("Fewer people in either class: refused", units="people"),
     "n_sites": describe_column("Sites of the people predicted; 1 also where no site is known", units="sites"),
     "n_folds": describe_column("Outer folds, all repetitions together", units="folds"),
-    "penalty_median": describe_column("Median of the inverse penalties C that the inner folds chose", units="1"),
+    "penalty_median": describe_column(
+        "Median of the inverse penalties C that the inner folds chose; where reason says that it is not tuned, C",
+        units="1",
+    ),
     "auc": describe_column(
         "Area under the ROC curve within sites, averaged with weights n1 n0 / (n1 + n0); 0.5 is chance. People are "
         "ranked by their log odds minus those of the label in the training fold",

@@ -1,8 +1,7 @@
 """Later outcomes and the volumes before them: relapse or response, predicted by the volume of one region at a time.
 
 Takes a study and gives, per region, the odds ratio of the event per standard deviation of volume, what the volume adds
-to the discrimination by covariates, and, where times are known, the hazard ratio. What the columns mean:
-`morpho.infer.prediction.outcome_columns`.
+to covariates, and, where times are known, the hazard ratio. Columns: `morpho.infer.prediction.outcome_columns`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 TIMES = {"relapse": "months_to_relapse"}  # outcome -> months until the event, or until the person was last seen
 N_SPLITS, N_REPEATS = 5, 5
+MANY = 5000  # people beyond whom folds are dealt once
 FEW_PER_VARIABLE = 10
 FEWEST_PER_COLUMN = 2  # events in a Cox model, which has no penalty to keep it finite
 LARGEST_SE = 10.0  # of a log hazard ratio; beyond it the likelihood has no maximum
@@ -57,6 +58,7 @@ class _Question:
     event: str
     adjust_for: tuple[str, ...]
     fewest_events: int
+    fits: dict[bytes, Array] = field(default_factory=dict)  # coefficients of models that regions share
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ class _Sample:
     names: tuple[str, ...]
     volume_sd_mm3: float
     notes: tuple[str, ...]
+    fits: dict[bytes, Array]
+
+    def fit(self, design: Array, event: npt.NDArray[np.bool_]) -> Array:
+        """Give the coefficients of a model, which is fitted unless another region had the same one."""
+        key = blake2b(design.tobytes()).digest() + blake2b(event.tobytes()).digest()
+        if key not in self.fits:
+            self.fits[key] = fit_firth(design, event).coefficients
+        return self.fits[key]
 
 
 def analyse_outcome(
@@ -174,9 +184,10 @@ def _take_sample(study: Study, volume: str, question: _Question, population: Map
     extra, names = _code_columns(people, question.adjust_for, notes)
     z = (volume_mm3 - volume_mm3.mean()) / sd
     parts = [np.ones(len(people)), z, covariates.matrix.to_numpy(dtype=np.float64), extra]
+    notes += [f"more than {MANY:,} people: folds dealt once"] * (len(people) > MANY)
     if len(people) < len(chosen):
         notes.append(f"{len(chosen) - len(people)} of {len(chosen)} people left out: a value is missing")
-    return _Sample(people, np.column_stack(parts), event, (*covariates.terms, *names), sd, tuple(notes))
+    return _Sample(people, np.column_stack(parts), event, (*covariates.terms, *names), sd, tuple(notes), question.fits)
 
 
 def _check_events(event: npt.NDArray[np.bool_], values: pd.Series[str], question: _Question) -> None:
@@ -225,7 +236,7 @@ def _discriminate(sample: _Sample, settings: Settings, notes: list[str]) -> Row:
     without = np.delete(sample.design, VOLUME, axis=1)
     row: Row = {}
     for name, design in (("auc_apparent", sample.design), ("auc_apparent_without_volume", without)):
-        log_odds = design @ fit_firth(design, sample.event).coefficients
+        log_odds = design @ sample.fit(design, sample.event)
         row[name] = area_under_curve(sample.event, log_odds, settings.confidence).value
     try:
         scores = [_score_out_of_fold(sample, design, settings.seed) for design in (sample.design, without)]
@@ -246,15 +257,14 @@ def _score_out_of_fold(sample: _Sample, design: Array, seed: int) -> Array:
     nobody = [None] * len(design)
     family = name_families(sample.people["family_id"].tolist() if "family_id" in sample.people else nobody)
     site = np.array([str(name) for name in sample.people.get("site", nobody)])
-    scores = np.zeros((N_REPEATS, len(design)))
-    seeds = np.random.default_rng(seed).integers(2**31, size=N_REPEATS)
+    seeds = np.random.default_rng(seed).integers(2**31, size=1 if len(design) > MANY else N_REPEATS)
+    scores = np.zeros((len(seeds), len(design)))
     for repeat, number in enumerate(seeds):
         for fold in mix_folds(sample.event, site, family, n_splits=N_SPLITS, seed=int(number)):
             X, event = design[fold.train], sample.event[fold.train]
             differs = np.ptp(X, axis=0) > 0
             differs[0] = True  # the constant; a site that is tested as a whole cannot be learned
-            coefficients = fit_firth(X[:, differs], event).coefficients
-            log_odds = design[fold.test][:, differs] @ coefficients
+            log_odds = design[fold.test][:, differs] @ sample.fit(X[:, differs], event)
             scores[repeat, fold.test] = log_odds - special.logit(event.mean())
     return np.asarray(scores.mean(axis=0), dtype=np.float64)
 

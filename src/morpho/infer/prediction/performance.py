@@ -5,7 +5,7 @@ Takes scores of `morpho.infer.prediction.classifier` and gives numbers for table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,11 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from morpho.errors import DesignError
-from morpho.infer.prediction.classifier import Array, Problem, Scores, rank_area
+from morpho.infer.prediction.classifier import Problem, Scores, rank_area
 from morpho.infer.prediction.folds import Labels, Names
+from morpho.stats.bootstrap import BlockAreas, BlockRates, draw_within, summarise_draws
 from morpho.stats.discrimination import (
-    Rows,
     balanced_accuracy,
-    bootstrap_within,
     calibration,
     correct_repeated_cv_se,
     predictive_values,
@@ -33,7 +32,6 @@ LAST_YOUNG_YEAR, FIRST_OLD_YEAR = 21, 60
 AGE_BANDS = ("up to 21 years", "22 to 59 years", "60 years and more")
 
 Row = dict[str, object]
-Measure = Callable[[Labels, Array], float]
 
 
 @dataclass(frozen=True)
@@ -45,37 +43,6 @@ class Assessment:
     seed: int
     population_prevalence: float
     fewest: int
-
-
-def average_within(label: Labels, site: Names, values: Array, measure: Measure) -> float:
-    """Average a measure of discrimination over sites, so that offsets between sites cannot pass for discrimination.
-
-    Parameters
-    ----------
-    label, site, values : shape (people,)
-        Class, site, and score of each person.
-    measure
-        Takes labels and values of one site.
-
-    Returns
-    -------
-    Mean over the sites with both classes, weighted by n1 n0 / (n1 + n0), the effective size of a comparison of two
-    groups; NaN if no site has both.
-    """
-    total, weights = 0.0, 0.0
-    for name in np.unique(site):
-        inside = site == name
-        n_positive = int(label[inside].sum())
-        weight = n_positive * (int(inside.sum()) - n_positive) / int(inside.sum())
-        if weight:
-            total, weights = total + weight * measure(label[inside], values[inside]), weights + weight
-    return total / weights if weights else float("nan")
-
-
-def call_rate(label: Labels, excess: Array) -> float:
-    """Balanced accuracy of calling everyone positive whose log odds exceed those of the training fold."""
-    is_called = excess > 0
-    return float((is_called[label].mean() + (~is_called[~label]).mean()) / 2)
 
 
 def measure_performance(problem: Problem, scores: Scores, assessment: Assessment) -> Row:
@@ -101,13 +68,18 @@ def measure_performance(problem: Problem, scores: Scores, assessment: Assessment
     would change is not in them.
     """
     label, site = problem.label, problem.site
-    area = bootstrap_area(label, site, scores.excess, assessment)
-    narrow = bootstrap_area(label, site, scores.excess, assessment, confidence=0.90)
-    pooled = _bootstrap(lambda rows: rank_area(label[rows], scores.excess[rows]), label, site, assessment)
-    called = _bootstrap(
-        lambda rows: average_within(label[rows], site[rows], scores.excess[rows], call_rate), label, site, assessment
-    )
     is_called = scores.excess > 0
+    statistics: list[BlockAreas | BlockRates] = [
+        BlockAreas(label, site, scores.excess),
+        BlockAreas(label, None, scores.excess),
+        BlockRates(label, site, is_called),
+    ]
+    everybody, draws = np.arange(len(label)), _draw(statistics, label, site, assessment)
+    values = [statistic(everybody) for statistic in statistics]
+    area, pooled, called = (
+        summarise_draws(value, drawn, assessment.confidence) for value, drawn in zip(values, draws, strict=True)
+    )
+    narrow = summarise_draws(values[0], draws[0], 0.90)
     row: Row = {"auc": area.value, "auc_se": area.se, "auc_ci_low": area.ci_low, "auc_ci_high": area.ci_high}
     row |= {"auc_ci90_low": narrow.ci_low, "auc_ci90_high": narrow.ci_high}
     row |= {"auc_pooled": pooled.value, "auc_pooled_ci_low": pooled.ci_low, "auc_pooled_ci_high": pooled.ci_high}
@@ -122,29 +94,13 @@ def measure_performance(problem: Problem, scores: Scores, assessment: Assessment
     return row | _calibrate(label, scores)
 
 
-def bootstrap_area(
-    label: Labels, site: Names, score: Array, assessment: Assessment, *, confidence: float | None = None
-) -> Interval:
-    """Find the within-site area under the curve with its bootstrap interval (always the same draws)."""
-    return _bootstrap(
-        lambda rows: average_within(label[rows], site[rows], score[rows], rank_area),
-        label,
-        site,
-        assessment,
-        confidence,
-    )
-
-
 def compare_scores(problem: Problem, scores: Scores, baseline: Scores, assessment: Assessment) -> Interval:
     """Find by how much the within-site area of some scores exceeds that of others of the same people."""
     label, site = problem.label, problem.site
-
-    def differ(rows: Rows) -> float:
-        both = (scores.excess[rows], baseline.excess[rows])
-        areas = [average_within(label[rows], site[rows], score, rank_area) for score in both]
-        return areas[0] - areas[1]
-
-    return _bootstrap(differ, label, site, assessment)
+    areas = [BlockAreas(label, site, given.excess) for given in (scores, baseline)]
+    drawn = _draw(areas, label, site, assessment)
+    first, second = (area(np.arange(len(label))) for area in areas)
+    return summarise_draws(first - second, drawn[0] - drawn[1], assessment.confidence)
 
 
 def measure_subgroups(people: pd.DataFrame, problem: Problem, scores: Scores, assessment: Assessment) -> Iterator[Row]:
@@ -208,29 +164,18 @@ def tabulate_calibration(label: Labels, scores: Scores, confidence: float) -> It
         }
 
 
-def _bootstrap(
-    statistic: Callable[[Rows], float],
-    label: Labels,
-    site: Names,
-    assessment: Assessment,
-    confidence: float | None = None,
-) -> Interval:
-    """Draw people within site and class, with the seed of the assessment."""
-    return bootstrap_within(
-        statistic,
-        site,
-        label,
-        draws=assessment.n_draws,
-        confidence=assessment.confidence if confidence is None else confidence,
-        rng=np.random.default_rng(assessment.seed),
-    )
+def _draw(
+    statistics: Sequence[BlockAreas | BlockRates], label: Labels, site: Names, assessment: Assessment
+) -> npt.NDArray[np.float64]:
+    """Draw people within site and class, always the same ones; shape (statistics, draws)."""
+    rng = np.random.default_rng(assessment.seed)
+    return draw_within(statistics, site, label, draws=assessment.n_draws, rng=rng).T
 
 
-def _share_of_site(label: Labels, site: Names) -> Array:
+def _share_of_site(label: Labels, site: Names) -> npt.NDArray[np.float64]:
     """Share of the label at the site of each person."""
     _, place = np.unique(site, return_inverse=True)
-    share: Array = (np.bincount(place, weights=label) / np.bincount(place))[place]
-    return share
+    return np.asarray((np.bincount(place, weights=label) / np.bincount(place))[place])
 
 
 def _measure_calls(label: Labels, is_called: Labels, population_prevalence: float) -> Row:
@@ -274,11 +219,13 @@ def _measure_subgroup(problem: Problem, scores: Scores, inside: Labels, assessme
         )
         return row | {"status": "refused", "reason": reason}
     excess = scores.excess[inside][usable]
-    area = bootstrap_area(label[usable], site[usable], excess, assessment)
+    areas, everybody = BlockAreas(label[usable], site[usable], excess), np.arange(int(usable.sum()))
+    drawn = _draw([areas], label[usable], site[usable], assessment)[0]
+    area = summarise_draws(areas(everybody), drawn, assessment.confidence)
     row |= {"status": "fitted", "reason": "", "auc": area.value}
     row |= {"auc_ci_low": area.ci_low, "auc_ci_high": area.ci_high}
     is_called = excess > 0
-    row["balanced_accuracy"] = average_within(label[usable], site[usable], excess, call_rate)
+    row["balanced_accuracy"] = BlockRates(label[usable], site[usable], is_called)(everybody)
     row["sensitivity"] = float(is_called[label[usable]].mean())
     row["specificity"] = float((~is_called[~label[usable]]).mean())
     return row

@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from morpho.errors import DesignError
 from morpho.infer.prediction.classifier import (
+    WEAK_PENALTY,
     Problem,
     Scores,
     prepare_fold,
-    rank_area,
     score_out_of_fold,
     score_with_fixed_penalty,
 )
@@ -36,14 +37,15 @@ from morpho.infer.prediction.columns import (
 from morpho.infer.prediction.folds import Fold, Labels, leave_sites_out, mix_folds, shuffle_within
 from morpho.infer.prediction.performance import (
     Assessment,
-    average_within,
     compare_scores,
     measure_performance,
     measure_subgroups,
     tabulate_calibration,
 )
 from morpho.infer.prediction.sample import Candidates, build_candidates
+from morpho.infer.prediction.shuffles import deal_by_site, permute_labels
 from morpho.infer.study import Study
+from morpho.stats.bootstrap import BlockAreas
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,8 @@ class Validation:
 
     `fewest_per_class` people are needed in all, `fewest_per_site` of each class at a site that is left out; mixed folds
     are `n_splits`, dealt `n_repeats` times. `population_prevalence` is that of depression in a year, for predictive
-    values outside the study.
+    values outside the study. More than `many` people: the penalty is fixed (`WEAK_PENALTY`), mixed folds are dealt
+    once, and the folds of the permutation test do not know the labels; the reason of the row says so.
     """
 
     fewest_per_class: int = 20
@@ -66,6 +69,11 @@ class Validation:
     n_permutations: int = 200
     n_draws: int = 1000
     population_prevalence: float = 0.07
+    many: int = 5000
+
+    def is_large(self, problem: Problem) -> bool:
+        """Whether inner folds, and shuffles one by one, would take too long."""
+        return len(problem.label) > self.many
 
 
 @dataclass(frozen=True)
@@ -177,11 +185,13 @@ def _predict(
     )
     parts: dict[str, list[Row]] = {"volumes": [], "covariates": [], "bins": [], "site": [], "other": []}
     for scheme in _plan_schemes(problem, validation, settings.seed):
-        scores = score_out_of_fold(problem, scheme.repeats, by_site=scheme.by_site, seed=settings.seed)
+        fitting: dict[str, Any] = {"by_site": scheme.by_site, "seed": settings.seed}
+        fitting["tuned"] = not validation.is_large(problem)
+        scores = score_out_of_fold(problem, scheme.repeats, **fitting)
         row: Row = {**wanted, **_describe_scheme(candidates, scheme, validation, scores)}
         row |= measure_performance(problem, scores, assessment)
         row["p_permutation"] = _permute(problem, scheme, validation, settings.seed)
-        baseline_row, baseline = _measure_baseline(candidates, scheme, assessment, settings.seed)
+        baseline_row, baseline = _measure_baseline(candidates, scheme, assessment, fitting)
         if baseline is not None:
             gain = compare_scores(problem, scores, baseline, assessment)
             row |= {"auc_baseline": baseline_row["auc"], "auc_gain": gain.value}
@@ -205,7 +215,8 @@ def _predict(
 
 def _plan_schemes(problem: Problem, validation: Validation, seed: int) -> list[Scheme]:
     """Leave sites out and mix them where there are several; deal the people of a single site."""
-    seeds = np.random.default_rng(seed).integers(2**31, size=validation.n_repeats)
+    n_repeats = 1 if validation.is_large(problem) else validation.n_repeats
+    seeds = np.random.default_rng(seed).integers(2**31, size=n_repeats)
     mixed = [
         mix_folds(problem.label, problem.site, problem.family, n_splits=validation.n_splits, seed=int(number))
         for number in seeds
@@ -221,6 +232,8 @@ def _describe_scheme(candidates: Candidates, scheme: Scheme, validation: Validat
     problem = candidates.problem
     has_relatives = len(np.unique(problem.family)) < len(problem.family)
     notes = list(candidates.notes)
+    if validation.is_large(problem):
+        notes.append(f"more than {validation.many:,} people: penalty {WEAK_PENALTY:g} instead of one that is tuned")
     if scheme.name == "mixed_folds":
         notes.append("people of one site stand on both sides of a fold, so site differences flatter; secondary")
     if scheme.name == "single_site":
@@ -250,27 +263,30 @@ def _describe_scheme(candidates: Candidates, scheme: Scheme, validation: Validat
 
 
 def _permute(problem: Problem, scheme: Scheme, validation: Validation, seed: int) -> float:
-    """Test the within-site area by shuffling labels within sites; mixed folds are dealt anew for every shuffle."""
+    """Test the within-site area by shuffling labels within sites; mixed folds are dealt anew unless there are many."""
+    if validation.is_large(problem):
+        folds = scheme.repeats[0] if scheme.by_site else deal_by_site(problem, validation.n_splits, seed)
+        return permute_labels(problem, folds, validation.n_permutations, seed)
     apart = [prepare_fold(problem, fold) for fold in scheme.repeats[0]] if scheme.by_site else None
+    everybody = np.arange(len(problem.label))
 
     def measure(label: Labels, number: int) -> float:
         prepared = apart
         if prepared is None:
             folds = mix_folds(label, problem.site, problem.family, n_splits=validation.n_splits, seed=number)
             prepared = [prepare_fold(problem, fold) for fold in folds]
-        return average_within(label, problem.site, score_with_fixed_penalty(label, prepared), rank_area)
+        return BlockAreas(label, problem.site, score_with_fixed_penalty(label, prepared))(everybody)
 
     rng = np.random.default_rng(seed)
     observed = measure(problem.label, int(rng.integers(2**31)))
     hits = 0
     for _ in range(validation.n_permutations):
-        label = shuffle_within(problem.label, problem.site, rng)
-        hits += measure(label, int(rng.integers(2**31))) >= observed - 1e-10
+        hits += measure(shuffle_within(problem.label, problem.site, rng), int(rng.integers(2**31))) >= observed - 1e-10
     return (1 + hits) / (1 + validation.n_permutations)
 
 
 def _measure_baseline(
-    candidates: Candidates, scheme: Scheme, assessment: Assessment, seed: int
+    candidates: Candidates, scheme: Scheme, assessment: Assessment, fitting: Mapping[str, Any]
 ) -> tuple[Row, Scores | None]:
     """Score and measure the covariates alone in the same folds."""
     problem = candidates.problem
@@ -279,6 +295,6 @@ def _measure_baseline(
     if X.shape[1] == 0:
         return row | {"status": "refused", "reason": "there are no covariates that differ between people"}, None
     alone = replace(problem, X=X, n_features=X.shape[1])
-    scores = score_out_of_fold(alone, scheme.repeats, by_site=scheme.by_site, seed=seed)
+    scores = score_out_of_fold(alone, scheme.repeats, **fitting)
     row["penalty_median"] = float(np.median(scores.penalties))
     return row | measure_performance(alone, scores, assessment), scores

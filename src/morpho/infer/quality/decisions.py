@@ -20,6 +20,7 @@ from morpho.qc_decisions import DECISIONS
 logger = logging.getLogger(__name__)
 
 KEYS = ["participant_id", "session_id", "scan"]
+SCAN_FACTS = ("quality_index", "voxel_volume_mm3")  # of metrics.tsv, for analyses that need to know
 STAGE = "quality"
 
 
@@ -46,14 +47,15 @@ def decide_scans(
     decision. A scan that was not measured cannot be kept.
     """
     table = scans.loc[scans["chosen"], KEYS].reset_index(drop=True)
-    table["automatic_decision"], table["quality_index"] = "", np.nan
+    table["automatic_decision"] = ""
+    table[list(SCAN_FACTS)] = np.nan
     table["flagged"] = pd.Series(np.nan, index=table.index, dtype=object)
     if metrics is not None:
         verdicts = table["scan"].map(metrics.set_index("scan")["verdict"])
         table["automatic_decision"] = np.where(verdicts == "failed", "exclude", "keep")
         table["flagged"] = (verdicts != "passed").astype(bool)
-        if "quality_index" in metrics:
-            table["quality_index"] = table["scan"].map(metrics.set_index("scan")["quality_index"]).astype(float)
+        for fact in (name for name in SCAN_FACTS if name in metrics):
+            table[fact] = table["scan"].map(metrics.set_index("scan")[fact]).astype(float)
     voted = _count_votes(human, table["scan"]) if human is not None else pd.DataFrame()
     for column in ("human_decision", "raters", "human_reason"):
         table[column] = table["scan"].map(voted[column]).fillna("") if len(voted) else ""

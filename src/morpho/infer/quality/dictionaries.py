@@ -95,6 +95,7 @@ SCAN_DECISIONS = {
         "Whether quality control flagged or failed the scan; n/a where volumes come from a table"
     ),
     "quality_index": describe_column("Quality index of the scan (metrics.tsv); higher is worse", units=_MAD),
+    "voxel_volume_mm3": describe_column("Volume of a voxel of the scan (metrics.tsv)", units="mm3"),
 }
 
 # rater_agreement.tsv: one row per pair of raters

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from morpho.errors import DesignError
+from morpho.infer.quality.decisions import SCAN_FACTS
 from morpho.infer.quality.set_names import SET_COLUMNS, SET_COUNTS, SETS
 from morpho.infer.study import Study, prepare_study
 from morpho.user_tables import list_some
@@ -109,8 +110,8 @@ def prepare_sets(
         message = f"scan_decisions.tsv has no row for {list_some(unknown)}. Run the rule decide_scans again."
         raise DesignError(message)
     chosen = _choose_sets(decisions[decisions["scan"].isin(cohort["scan"])])
-    if "quality_index" in decisions and decisions["quality_index"].notna().any():
-        cohort = cohort.assign(quality_index=cohort["scan"].map(decisions.set_index("scan")["quality_index"]))
+    known = [name for name in SCAN_FACTS if name in decisions and decisions[name].notna().any()]
+    cohort = cohort.join(decisions.set_index("scan")[known], on="scan") if known else cohort
     main, left_out = prepare_study(cohort[cohort["scan"].isin(chosen["main"])], models, participants)
     settings = replace(main.settings, n_permutations=0)
     studies, others = {chosen["main"]: main}, {}
