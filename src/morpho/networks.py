@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from morpho.errors import NetworkError
 from morpho.images import FloatArray
 
 FOLDER = Path(__file__).parent / "weights"
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # onnxruntime 1.29 and later would report each session to its maker
 SIGNAL_FLOOR = 0.02  # of the largest value: below it there is air
 BRIGHT_PERCENTILE = 99.0
 LARGEST_INPUT = 2.0
@@ -80,6 +82,7 @@ def load_network(name: Literal["head", "medial_temporal"]) -> Network:
     NetworkError
         If its file is missing or is not the one that was shipped.
     """
+    os.environ[NO_TELEMETRY] = "1"  # looked at when onnxruntime starts
     import onnxruntime  # a third of a second that stages without network need not spend
 
     table = FOLDER / "networks.json"
