@@ -20,6 +20,7 @@ import yaml
 
 from morpho.bids import check_folders
 from morpho.cli.bids_filter import read_bids_filter
+from morpho.cli.failed_scans import retry_options
 from morpho.cli.machine import count_cores, measure_memory, with_cache
 from morpho.cli.pipeline import (
     find_profile,
@@ -194,6 +195,7 @@ def build_command(options: RunOptions, config_file: Path, work_dir: Path) -> lis
     command += [SCANS_TARGET] if options.level == "participant" else []
     # Options that take several values come first: the last one must not take what follows for one of them.
     command += ["--configfile", str(config_file)]
+    command += retry_options(options.output_dir) if options.retries else []
     command += ["--resources", f"mem_mb={memory_mb}"] if memory_mb else []
     command += ["--quiet", "rules", "reason"] if options.is_dry else []
     command += ["--dry-run"] if options.is_dry else []

@@ -41,6 +41,7 @@ class RunOptions:
     n_procs: int | None = None
     mem_mb: int | None = None
     is_dry: bool = False
+    retries: bool = False
     handed_over: tuple[str, ...] = ()
 
 
@@ -95,6 +96,7 @@ def parse_run(arguments: Sequence[str]) -> RunOptions:
         n_procs=found.nprocs,
         mem_mb=found.mem_mb,
         is_dry=found.dry_run,
+        retries=found.retry_failed,
         handed_over=tuple(handed_over),
     )
 
@@ -132,6 +134,8 @@ def _make_parser() -> Parser:
     add("--profile", metavar="NAME", help="Snakemake profile, for a cluster: a folder, or the name of one of morpho's")
     add("--nprocs", type=_positive, metavar="N", help="steps at a time (default: all cores)")
     add("--mem-mb", type=_positive, metavar="MB", help="memory for all steps together (default: 90 %%)")
+    again = "measure the scans again that failed in an earlier run; the others stay as they are"
+    add("--retry-failed", action="store_true", help=again)
     add("-n", "--dry-run", action="store_true", help="check everything and say what would be done; write nothing")
     add("--version", action="version", version=f"morpho {version()}")
     return parser

@@ -11,9 +11,9 @@ PLACES = ["bids", "out"]
 
 
 def test_folders_and_level_may_stand_between_options() -> None:
-    options = parse_run(["bids", "--nprocs", "3", "out", "--mem-mb", "8000", "participant", "-n"])
+    options = parse_run(["bids", "--nprocs", "3", "out", "--mem-mb", "8000", "participant", "-n", "--retry-failed"])
     assert (options.bids_dir, options.output_dir, options.level) == (Path("bids"), Path("out"), "participant")
-    assert (options.n_procs, options.mem_mb, options.is_dry) == (3, 8000, True)
+    assert (options.n_procs, options.mem_mb, options.is_dry, options.retries) == (3, 8000, True, True)
 
 
 @pytest.mark.parametrize("given", [["01", "sub-02"], ["01,02"], ["sub-01", "02", "01"]])
