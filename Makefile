@@ -19,7 +19,7 @@ DEMO := --configfile config/demo.yaml
 # Compiled bytecode makes every job start a second earlier.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check run lock clean help
+.PHONY: demo test test-slurm check run lock clean help
 .DEFAULT_GOAL := help
 
 demo: .venv/.ready            ## simulate a small cohort, run everything on it, compare planted with recovered effects
@@ -49,6 +49,9 @@ check: .venv/.ready           ## what CI runs: format, lint, imports, types, spe
 	$(BIN)/codespell
 	$(MAKE) test
 
+test-slurm: .venv/.ready      ## the workflow on a Slurm of two nodes on this machine (root; Debian: slurm-wlm munge)
+	tests/slurm/run.sh
+
 # The lock holds exact versions and hashes for Python 3.11 and newer on Linux and macOS, and no address: what morpho
 # needs to run, to be developed and (hatchling, editables) to be installed. What only training needs is not in it.
 lock:                         ## refresh requirements.lock (needs uv)
@@ -62,7 +65,7 @@ clean:                        ## remove .venv, caches and the demo's results; ot
 	find src tests workflow training benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:                         ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 # The lock is complete, so nothing is resolved here (--no-deps).
 .venv/.ready: requirements.lock pyproject.toml

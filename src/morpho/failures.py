@@ -51,10 +51,24 @@ def write_failure(failure: Failure, outputs: Iterable[str | Path]) -> None:
 
 
 def write_killed(failure: Failure, outputs: Iterable[str | Path], record: str | Path) -> None:
-    """Write the note of a scan whose process was killed; the record of the stages that are done stays as it is."""
-    write_failure(failure, [output for output in outputs if Path(output) != Path(record)])
-    if not Path(record).exists():
-        write_failure(failure, [record])
+    """Write the note of a scan whose process was killed, in place of all that the killed stage and later ones make.
+
+    Parameters
+    ----------
+    failure
+        Why there are no numbers.
+    outputs
+        All outputs of the scan. Those that `record` says are done stay, and so does the record.
+    record
+        Record of the stages that are done (`morpho.stages`); it may be absent or damaged.
+    """
+    record, paths = Path(record), [Path(output) for output in outputs]
+    try:
+        stages = json.loads(record.read_text(encoding="utf-8"))["Stages"].values()
+        done = {record.name, *(name for stage in stages for name in stage["outputs"])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        done = set()
+    write_failure(failure, [path for path in paths if path.name not in done])
 
 
 def run_stage(

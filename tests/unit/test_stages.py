@@ -9,7 +9,7 @@ import pytest
 
 from morpho.disk import DiskFullError
 from morpho.errors import ImageError
-from morpho.failures import read_failure, write_killed
+from morpho.failures import Failure, read_failure, write_killed
 from morpho.stages import Stage, run_stages
 
 
@@ -20,7 +20,7 @@ class Scan:
         self.folder, self.ran = folder, []
         self.raw, self.record = folder / "raw", folder / "record.json"
         self.settings = {"a": 1, "b": 1, "c": 1}
-        self.broken: dict[str, Exception] = {}
+        self.broken: dict[str, BaseException] = {}
         self.raw.write_text("raw", encoding="utf-8")
 
     def output(self, name: str) -> Path:
@@ -145,20 +145,29 @@ def test_a_damaged_record_costs_time_and_nothing_else(scan: Scan, content: str) 
     assert json.loads(scan.record.read_text())["MeasuredWith"] == "x"
 
 
-def test_a_killed_scan_keeps_the_record_of_what_is_done(scan: Scan) -> None:
-    scan.broken["c"] = ImageError("x")
-    failure = scan.run()
-    assert failure is not None
-    write_killed(failure, [scan.output("c"), scan.record], scan.record)
+def test_a_killed_scan_keeps_what_is_done_and_loses_what_is_old(scan: Scan) -> None:
+    """Stage b has a new setting, c was running when it was killed: its old output must not pass for a new one."""
+    scan.run()
+    scan.settings["b"] = 2
+    scan.broken["c"] = KeyboardInterrupt()  # goes through, as a kill does
+    with pytest.raises(KeyboardInterrupt):
+        scan.run()
+    assert scan.output("c").read_text() == "rawa1b1c1"
+    killed = Failure("c", "killed", "the.log")
+    write_killed(killed, [scan.output(name) for name in "abc"] + [scan.record], scan.record)
+    assert read_failure(scan.output("c")) == killed
+    assert read_failure(scan.output("b")) is None
     del scan.broken["c"]
     scan.run()
     assert scan.ran == ["c"]
+    assert scan.output("c").read_text() == "rawa1b2c1"
 
 
-def test_a_scan_killed_before_its_first_record_leaves_a_note_there_too(scan: Scan) -> None:
-    scan.broken["a"] = ImageError("x")
-    failure = scan.run()
-    assert failure is not None
-    scan.record.unlink()
-    write_killed(failure, [scan.output("c"), scan.record], scan.record)
-    assert read_failure(scan.record) == failure
+@pytest.mark.parametrize("record", [None, "{", "[]", '{"Stages": {"a": 1}}'])
+def test_a_scan_killed_before_anything_was_done_is_a_note_everywhere(scan: Scan, record: str | None) -> None:
+    if record is not None:
+        scan.record.write_text(record, encoding="utf-8")
+    killed = Failure("a", "killed", "the.log")
+    outputs = [scan.output("a"), scan.output("c"), scan.record]
+    write_killed(killed, outputs, scan.record)
+    assert [read_failure(path) for path in outputs] == [killed] * 3
