@@ -20,6 +20,7 @@ REMOVABLE = (
     ("participants", "group_levels"), ("participants", "severity"), ("participants", "variables"),
     ("models", "families"), ("quality", "hard_limits"), ("quality", "limits"),
 )  # fmt: skip
+TEMPLATE_KEY = "__use_yte__"
 TABLES = ("volumes", "participants")
 PATHS = ("bids_dir", "output_dir")
 BLOCK_PATHS = (
@@ -178,13 +179,19 @@ def read_yaml(path: str | Path) -> Any:
     Raises
     ------
     ConfigError
-        If it cannot be read.
+        If it cannot be read, or asks Snakemake to run the expressions in it.
     """
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         message = f"'{path}' cannot be read as YAML: {error}. Correct the file."
         raise ConfigError(message) from error
+    if isinstance(content, Mapping) and TEMPLATE_KEY in content:
+        message = (
+            f"'{path}' has the key {TEMPLATE_KEY}, which makes a program of it. Take the key away; write plain YAML."
+        )
+        raise ConfigError(message)
+    return content
 
 
 def _raise_all(problems: list[str]) -> None:

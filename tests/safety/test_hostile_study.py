@@ -16,6 +16,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from morpho.cli.pipeline import read_study_config
+from morpho.errors import ConfigError
+
 ROIS = ["hippocampus", "amygdala"]
 N = 60
 PERSON = "Klara"  # in every id
@@ -203,4 +206,12 @@ def test_a_formula_that_is_more_than_a_model_is_refused_before_the_first_job(tmp
     assert run.returncode != 0
     assert "own, test one: the formula" in run.stdout + run.stderr
     assert "Functions are C, I, Q" in run.stdout + run.stderr
+    assert not list(tmp_path.rglob("RAN"))
+
+
+def test_a_configuration_that_is_a_program_never_reaches_the_workflow_engine(tmp_path: Path) -> None:
+    """Snakemake itself would run it; the command `morpho` reads it first. See docs/robustness.md, Safety."""
+    (tmp_path / "my.yaml").write_text(f"__use_yte__: true\nreport:\n  title: ?{TOUCH}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="makes a program of it"):
+        read_study_config(tmp_path / "my.yaml")
     assert not list(tmp_path.rglob("RAN"))

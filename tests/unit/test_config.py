@@ -204,3 +204,11 @@ def test_broken_yaml_is_named(tmp_path: Path) -> None:
     path.write_text("models: [1, 2", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"config\.yaml' cannot be read as YAML"):
         read_yaml(path)
+
+
+def test_a_file_that_is_a_program_is_refused(tmp_path: Path) -> None:
+    """Snakemake evaluates what follows a question mark in a file with this key."""
+    path = tmp_path / "my.yaml"
+    path.write_text("__use_yte__: true\nreport:\n  title: ?print(1)\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="makes a program of it"):
+        read_yaml(path)
