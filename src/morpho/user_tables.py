@@ -29,6 +29,7 @@ UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 NO_TEXT = {b"PK\x03\x04": "a spreadsheet (or another zip file)", b"\xd0\xcf\x11\xe0": "a spreadsheet of old Excel",
            b"\x1f\x8b": "compressed (gzip)"}  # fmt: skip
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"  # marks that copying from other programs leaves in cells
+AROUND_CELLS = INVISIBLE + "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 
 Cells = list[str | None]
 
@@ -174,16 +175,10 @@ def _split_lines(text: str, separator: str, name: str) -> list[tuple[int, list[s
 
 def _clean_cell(cell: str) -> str:
     """Cell without surrounding spaces, invisible marks and one pair of quotes."""
-    cell = _strip(cell)
+    cell = cell.strip(AROUND_CELLS)
     if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'":
-        cell = _strip(cell[1:-1])
+        cell = cell[1:-1].strip(AROUND_CELLS)
     return cell
-
-
-def _strip(cell: str) -> str:
-    """Cell without surrounding spaces and invisible marks."""
-    cell = cell.strip()
-    return cell if cell.isascii() else cell.strip(INVISIBLE).strip()
 
 
 def _check_header(header: list[str], name: str, separator: str, key: str) -> None:
