@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
+import platform
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -50,6 +50,6 @@ def hold_lock(output_dir: str | Path) -> TextIO:
         )
         raise RunLockError(message) from error
     file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now():%Y-%m-%d %H:%M}\n")
+    file.write(f"process {os.getpid()} on {platform.node()}, since {datetime.now():%Y-%m-%d %H:%M}\n")
     file.flush()
     return file
