@@ -1,0 +1,59 @@
+"""Pain 13: what a scan costs in planning, before it is measured. Seconds for 10,000: benchmarks/README.md."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from morpho.bids import find_scans
+
+ROOT = Path(__file__).parents[2]
+JOBS = re.compile(r"^(\w+)\s+(\d+)$", re.MULTILINE)
+RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
+
+
+def make_cohort(folder: Path, n: int) -> None:
+    """Make a BIDS folder of files that are no images: whoever opens one to plan it fails."""
+    names = [f"sub-{number:04}" for number in range(n)]
+    for name in names:
+        anat = folder / "bids" / name / "anat"
+        anat.mkdir(parents=True)
+        (anat / f"{name}_T1w.nii.gz").write_bytes(b"no image" * 200)
+    people = {"participant_id": names, "group": ["control", "patient"] * (n // 2), "sex": "F", "age": 30}
+    pd.DataFrame(people).to_csv(folder / "bids/participants.tsv", sep="\t", index=False)
+
+
+def plan(folder: Path) -> dict[str, int]:
+    """Plan the whole workflow; give the rules with the number of their jobs."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1", "--dry-run"]
+    options = ["--workflow-profile", str(ROOT / "profiles/default"), "--quiet", "rules", "reason"]
+    places = ["--config", "bids_dir=bids", "output_dir=out"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    run = subprocess.run(
+        [*command, *options, *places], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return {rule: int(count) for rule, count in JOBS.findall(run.stdout) if rule != "total"}
+
+
+def test_a_scan_adds_two_jobs_and_no_more(tmp_path: Path) -> None:
+    make_cohort(tmp_path / "few", 4)
+    make_cohort(tmp_path / "many", 24)
+    few, many = plan(tmp_path / "few"), plan(tmp_path / "many")
+    assert {rule: many[rule] - few[rule] for rule in many if many[rule] != few[rule]} == {
+        "measure_scan": 20,
+        "plot_overlay": 20,
+    }
+
+
+def test_scans_are_planned_without_being_opened(tmp_path: Path) -> None:
+    make_cohort(tmp_path, 2)
+    assert find_scans(tmp_path / "bids", output_dir=tmp_path / "out", filters={}, participants=[])["chosen"].all()
+
+
+def test_no_rule_is_planned_in_two_steps() -> None:
+    """A checkpoint would plan the cohort again after each of its jobs."""
+    assert [path.name for path in RULES if re.search(r"^checkpoint \w+:", path.read_text("utf-8"), re.MULTILINE)] == []
