@@ -1,12 +1,12 @@
 #!/bin/bash
-# Start a Slurm cluster of two nodes on this host: start.sh FOLDER
+# Start a Slurm cluster of two nodes on this host: start.sh FOLDER [poll]
 #
 # Everything it writes lies in FOLDER (a new, private folder): configuration, key, sockets, logs. Nothing is written to
 # /etc/slurm, and it listens on loopback only. Use it with `export SLURM_CONF=FOLDER/slurm.conf`; end it with stop.sh FOLDER.
 # Needs root (slurmd starts jobs) and Debian's packages slurm-wlm and munge; no systemd, no database.
 set -eu
 
-folder=$(realpath -m "${1:?start.sh FOLDER}")
+folder=$(realpath -m "${1:?start.sh FOLDER [poll]}")
 host=$(hostname -s)
 controller_port=16817
 node_ports=(17001 17002)
@@ -22,8 +22,8 @@ chmod 711 "$folder" # munge wants its socket reachable for everybody
 mkdir -m 711 "$folder/munge"
 mkdir -m 700 "$folder/state" "$folder/spool" "$folder/log" "$folder/run"
 
-# Limits of memory: the kernel's (cgroup v1), or, where it has none to give, Slurm's own look once a second.
-if mkdir /sys/fs/cgroup/memory/morpho-can-limit 2>/dev/null; then
+# Limits of memory: the kernel's (cgroup v1), or, where it has none to give or with `poll`, Slurm's look once a second.
+if [ "${2:-}" != poll ] && mkdir /sys/fs/cgroup/memory/morpho-can-limit 2>/dev/null; then
     rmdir /sys/fs/cgroup/memory/morpho-can-limit
     limits="ProctrackType=proctrack/cgroup
 TaskPlugin=task/cgroup
