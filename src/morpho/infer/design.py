@@ -13,10 +13,9 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-import patsy
 
 from morpho.errors import ConfigError, DesignError
-from morpho.infer.levels import code_levels
+from morpho.infer.levels import build_matrix
 from morpho.infer.sessions import choose_baseline
 
 logger = logging.getLogger(__name__)
@@ -179,16 +178,17 @@ def select_sample(people: pd.DataFrame, outcome: str, model: Model) -> Sample:
     for name in frame.columns[frame.columns.str.endswith("_dm3")]:
         frame[name] = frame[name] / MM3_PER_DM3
     frame["site"] = people["site"].to_numpy() if "site" in people else None
-    if "site" not in columns and len(set(frame.dropna()["site"])) > 1:
+    if "site" not in columns and len(frame.dropna()["site"].unique()) > 1:
         columns["site"] = covariates["site"] = "site"
     participants = people["participant_id"].astype(str).to_numpy()
-    lacking = frame[list(columns)].isna()
+    lacking, names = frame[list(columns)].isna().to_numpy(), list(columns.values())
+    is_left_out = np.asarray(lacking.any(axis=1))
     missing = {
-        participants[row]: [columns[name] for name in lacking.columns[lacking.loc[row]]]
-        for row in np.flatnonzero(lacking.any(axis=1))
+        participants[row]: [names[place] for place in np.flatnonzero(lacking[row])]
+        for row in np.flatnonzero(is_left_out)
     }
     frame = frame.assign(participant_id=participants, group=people["group"].to_numpy())
-    data = frame[~lacking.any(axis=1)].reset_index(drop=True)
+    data: pd.DataFrame = frame.loc[~is_left_out].reset_index(drop=True)
     terms, notes = _write_terms(data, list(covariates), model.age_model)
     if "site" not in columns and 0 < data["site"].count() < len(data):
         notes.append("some people have no site; no site term, as the others share one")
@@ -223,7 +223,7 @@ def build_covariates(
     """
     head_size = choice.head_size if choice.head_size.column != outcome else HeadSize("none", "")
     columns = _name_covariates(choice.covariates, head_size)
-    if site and "site" in people and len(set(people["site"].dropna())) > 1:
+    if site and "site" in people and len(people["site"].dropna().unique()) > 1:
         columns["site"] = "site"
     _check_present(people, list(columns.values()))
     frame = people[list(columns.values())].set_axis(list(columns), axis="columns")
@@ -237,7 +237,7 @@ def build_covariates(
     terms, notes = _write_terms(known, list(columns), choice.age_model)
     if not terms:
         return Covariates(pd.DataFrame(index=people.index), (), tuple(notes))
-    matrix = patsy.dmatrix(" + ".join(terms), code_levels(_centre(known, list(columns))), return_type="dataframe")
+    matrix = build_matrix(" + ".join(terms), _centre(known, list(columns)))
     matrix = matrix.drop(columns="Intercept").set_axis(known.index)
     return Covariates(matrix.reindex(people.index), tuple(terms), tuple(notes))
 

@@ -7,6 +7,7 @@ residuals of each region. A model that cannot be estimated is refused with the r
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,7 +109,7 @@ def fit_regions(
         try:
             sample = select_sample(people, outcome, model)
             check(sample)
-            key = (sample.formula, *sample.data["participant_id"])
+            key = (sample.formula, *sample.data["participant_id"].tolist())
             if key not in plans:
                 plans[key] = plan_effect(sample, effect)
             fit = fit_effect(sample, plans[key], confidence)
@@ -117,10 +118,18 @@ def fit_regions(
             logger.warning("%s, %s refused: %s", outcome, effect, refusal)
             yield RegionModel(place, sample, None, str(refusal))
             continue
-        logger.info("%s: %s, n = %d, left out: %s", outcome, sample.formula, len(sample.data), sample.missing or "none")
+        n_people, left_out = len(sample.data), _say_left_out(sample)
+        logger.info("%s: %s, n = %d, left out: %s", outcome, sample.formula, n_people, left_out)
         caution = f"{effect.of} overlaps with the covariates (variance inflation {fit.vif:.1f})"
         notes = [*sample.notes, caution] if fit.vif > CAUTION_VIF else sample.notes
         yield RegionModel(place, sample, fit, "; ".join(notes))
+
+
+def _say_left_out(sample: Sample) -> str:
+    """Say how many people lack which columns."""
+    counts = Counter(column for columns in sample.missing.values() for column in columns)
+    lacks = ", ".join(f"{column} {n}" for column, n in counts.items())
+    return f"{len(sample.missing)} without {lacks}" if sample.missing else "none"
 
 
 def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
@@ -182,7 +191,7 @@ def _predict_levels(sample: Sample, plan: Plan, coefficients: Array) -> Array:
     if not plan.by_level:
         return np.zeros(len(sample.data)) + float(plan.reference @ coefficients)
     means = {level: float(weights @ coefficients) for level, weights in plan.by_level.items()}
-    return np.array([means[level] for level in sample.data[plan.of]])
+    return np.array([means[level] for level in sample.data[plan.of].tolist()])
 
 
 def _check_inflation(vif: float, effect: Effect, sample: Sample) -> None:

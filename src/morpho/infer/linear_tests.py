@@ -14,13 +14,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import patsy
 
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, check_levels, find_contrast, find_joint_columns
 from morpho.infer.design import Model, Sample, select_sample
 from morpho.infer.fit import RegionModel, fit_regions
-from morpho.infer.levels import code_levels
+from morpho.infer.levels import build_matrix
 from morpho.infer.rows import Row, describe_difference, describe_joint, describe_model, describe_slope
 from morpho.infer.study import Settings, name_column
 from morpho.stats.effects import Correction, adjust_p
@@ -108,7 +107,7 @@ def permute_family(
     ordered = people.sort_values("participant_id")  # so that the order of rows has no say in random numbers
     constant = ordered.assign(**{EVERYBODY: np.arange(len(people), dtype=float)})
     sample = select_sample(constant, EVERYBODY, question.model)
-    design = patsy.dmatrix(sample.formula.partition("~")[2], code_levels(sample.data), return_type="dataframe")
+    design = build_matrix(sample.formula.partition("~")[2], sample.data)
     volumes = people.set_index(people["participant_id"].astype(str)).loc[sample.data["participant_id"], list(columns)]
     sites = sample.data["site"]
     try:
@@ -116,7 +115,7 @@ def permute_family(
             volumes.to_numpy(dtype=float),
             design.to_numpy(),
             _find_contrasts(question.effect, sample, design),
-            blocks=pd.factorize(sites)[0] if len(set(sites.dropna())) > 1 else None,
+            blocks=pd.factorize(sites)[0] if len(sites.dropna().unique()) > 1 else None,
             n_permutations=settings.n_permutations,
             seed=settings.seed,
         )

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import patsy
 
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, find_contrast, find_reference
 from morpho.infer.design import MIN_RESIDUAL_DF, Sample
-from morpho.infer.levels import code_levels
+from morpho.infer.levels import build_matrix
 
 RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
 
@@ -94,7 +93,7 @@ def build_design(sample: Sample) -> pd.DataFrame:
     for name in sample.variables:
         check_spread(sample.data[name], name)
     right = sample.formula.partition("~")[2]
-    X: pd.DataFrame = patsy.dmatrix(right, code_levels(sample.data), NA_action="raise", return_type="dataframe")
+    X = build_matrix(right, sample.data)
     _check_estimable(sample, X)
     return X
 
@@ -126,7 +125,7 @@ def say_too_few(n_people: int, n_columns: int, *, fewest: int) -> str:
 
 def _vary_alone(sample: Sample, effect: Effect) -> float:
     """Give the unit variance that the effect would have without covariates."""
-    X = patsy.dmatrix(sample.terms, code_levels(sample.data), NA_action="raise", return_type="dataframe")
+    X = build_matrix(sample.terms, sample.data)
     contrast = find_contrast(effect, sample.data, X.design_info)
     return float(contrast @ np.linalg.pinv(X.to_numpy().T @ X.to_numpy()) @ contrast)
 

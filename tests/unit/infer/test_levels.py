@@ -5,7 +5,7 @@ import pandas as pd
 import patsy
 import pytest
 
-from morpho.infer.levels import code_levels
+from morpho.infer.levels import build_matrix, code_levels
 
 PEOPLE = pd.DataFrame(
     {
@@ -25,8 +25,10 @@ PEOPLE = pd.DataFrame(
 )
 def test_designs_are_those_of_the_text(formula: str) -> None:
     of_text = patsy.dmatrix(formula, PEOPLE, return_type="dataframe")
-    coded = patsy.dmatrix(formula, code_levels(PEOPLE), return_type="dataframe")
+    coded = build_matrix(formula, PEOPLE)
     pd.testing.assert_frame_equal(coded, of_text, check_exact=True)
+    again = patsy.build_design_matrices([coded.design_info], code_levels(PEOPLE.iloc[::-1]))[0]
+    np.testing.assert_array_equal(np.asarray(again)[::-1], of_text.to_numpy())
 
 
 def test_what_is_no_text_stays_as_it_is() -> None:

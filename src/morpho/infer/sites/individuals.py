@@ -117,13 +117,12 @@ def count_extremes(table: pd.DataFrame) -> pd.DataFrame:
     One row per person, with the columns of `EXTREMES`. Give volumes that do not contain each other, or the same
     deviation is counted twice.
     """
-    rows = []
-    for who, scores in table.groupby("participant_id", sort=False):
-        z = scores["z"].dropna()
-        low, high = int((z < -EXTREME_Z).sum()), int((z > EXTREME_Z).sum())
-        row: Row = {"participant_id": who, "group": scores["group"].iloc[0], "site": scores["site"].iloc[0]}
-        row |= {"n_regions": len(z), "n_extreme": low + high, "n_low": low, "n_high": high}
-        rows.append(row | {"lowest_z": z.min(), "highest_z": z.max()})
+    people = table.drop_duplicates("participant_id")[["participant_id", "group", "site"]].reset_index(drop=True)
+    marked = table.assign(n_low=table["z"] < -EXTREME_Z, n_high=table["z"] > EXTREME_Z)
+    by_person = marked.groupby("participant_id", sort=False)
+    counts = by_person[["n_low", "n_high"]].sum().astype("int64").reset_index(drop=True)
+    z = by_person["z"].agg(n_regions="count", lowest_z="min", highest_z="max").reset_index(drop=True)
+    rows = pd.concat([people, counts, z], axis="columns").assign(n_extreme=counts["n_low"] + counts["n_high"])
     return tabulate(rows, EXTREMES)
 
 
