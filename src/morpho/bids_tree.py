@@ -86,7 +86,7 @@ def list_t1w(bids_dir: Path, subject: str) -> list[Row]:
     with the reason for the participant or for each of its sessions without any.
     """
     try:
-        entries = _scan_folder(bids_dir / subject)
+        entries = _scan_folder(f"{bids_dir}/{subject}")
     except OSError as error:
         return [row_without_scan(subject, "", reason=_closed(subject, error))]
     sessions = [entry.name for entry in entries if entry.name.startswith("ses-") and _may_be_folder(entry)]
@@ -99,7 +99,7 @@ def _list_session(bids_dir: Path, subject: str, session: str) -> list[Row]:
     """Rows of the T1w files of one session, or of a participant without sessions."""
     folder = f"{subject}/{session}/anat" if session else f"{subject}/anat"
     try:
-        names = [entry.name for entry in _scan_folder(bids_dir / folder)]
+        names = [entry.name for entry in _scan_folder(f"{bids_dir}/{folder}")]
     except (FileNotFoundError, NotADirectoryError):
         names = []
         if session and not (bids_dir / subject / session).is_dir():
@@ -185,7 +185,7 @@ def _is_pattern(line: str) -> bool:
     return True
 
 
-def _scan_folder(folder: Path) -> list[os.DirEntry[str]]:
+def _scan_folder(folder: str | Path) -> list[os.DirEntry[str]]:
     """Entries of a folder, sorted by name."""
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name)

@@ -113,16 +113,15 @@ def choose_scans(rows: Sequence[Row]) -> None:
     Rows that already have a reason are not candidates. The order of preference is documented in
     `morpho.bids.find_scans`.
     """
-    best: dict[Hashable, Row] = {}
-    candidates = sorted((row for row in rows if not row["reason"]), key=lambda row: tuple(_preferences(row).values()))
-    for row in candidates:
-        winner = best.setdefault(row["scan"], row)
+    best: dict[Hashable, tuple[Row, dict[str, Any]]] = {}
+    candidates = [(row, _preferences(row)) for row in rows if not row["reason"]]
+    for row, ours in sorted(candidates, key=lambda candidate: tuple(candidate[1].values())):
+        winner, theirs = best.setdefault(row["scan"], (row, ours))
         row["chosen"] = winner is row
         if winner is row:
             continue
-        ours, theirs = _preferences(row), _preferences(winner)
         criterion = next(name for name in ours if ours[name] != theirs[name])
-        name = Path(winner["path"]).name
+        name = winner["path"].rpartition("/")[2]
         row["reason"] = f"duplicate of {name}" if criterion == "twin" else f"{name} was chosen: {criterion}"
 
 
