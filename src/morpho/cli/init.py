@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -52,17 +53,11 @@ def run_init(arguments: Sequence[str]) -> int:
     path: Path = options.output or Path(f"{bids_dir.resolve().name}.yaml")
     _check_places(bids_dir, path, is_forced=options.force)
     output_dir = options.output_dir or suggest_output(bids_dir)
-    doubts = collect_warnings()
-    scans = find_scans(bids_dir, output_dir=output_dir, filters={}, participants=[])
-    study = guess_study(bids_dir, output_dir, scans)
-    text = write_study(study)
-    yaml.safe_load(text)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = f"'{path}' cannot be written: {error.strerror}. Name another file with --output."
-        raise CommandLineError(message) from error
-    problems = check_study(path)
+    with collect_warnings() as doubts:
+        scans = find_scans(bids_dir, output_dir=output_dir, filters={}, participants=[])
+        study = guess_study(bids_dir, output_dir, scans)
+        _write(write_study(study), path)
+        problems = check_study(path)
     _report(study, scans, path)
     _say_list("What else may be meant otherwise", list(dict.fromkeys(doubts)))
     _say_list("morpho will not run with it before this is put right", problems)
@@ -70,6 +65,16 @@ def run_init(arguments: Sequence[str]) -> int:
     say("\nNext: look at the file, then see what would be done; and without --dry-run, do it:")
     say(f"  {shlex.join([*command, '--dry-run'])}")
     return int(bool(problems))
+
+
+def _write(text: str, path: Path) -> None:
+    """Write the configuration, which must be valid YAML whatever the table holds."""
+    yaml.safe_load(text)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"'{path}' cannot be written: {error.strerror}. Name another file with --output."
+        raise CommandLineError(message) from error
 
 
 def guess_study(bids_dir: Path, output_dir: Path, scans: pd.DataFrame) -> Study:
@@ -113,13 +118,21 @@ class _Collector(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def collect_warnings() -> list[str]:
-    """Let warnings of the readers and checks go into a list, which is given, in place of the terminal."""
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Collect what the readers and checks warn of, as they have no log file here.
+
+    Yields
+    ------
+    Messages so far; it grows.
+    """
     collector = _Collector()
     logger = logging.getLogger("morpho")
-    logger.handlers = [collector]
-    logger.propagate = False
-    return collector.messages
+    logger.addHandler(collector)
+    try:
+        yield collector.messages
+    finally:
+        logger.removeHandler(collector)
 
 
 def suggest_output(bids_dir: Path) -> Path:

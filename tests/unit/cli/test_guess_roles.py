@@ -67,6 +67,17 @@ def test_description_explains_levels_and_counts_more_than_habits() -> None:
     assert roles["group"].unmapped == {"2": 1}
 
 
+def test_description_of_another_illness_outweighs_a_plain_name() -> None:
+    about = {"group": {"Levels": {"depr": "bipolar depression"}}}
+    roles = guess_roles(people_of(about, group=["HC", "depr"]))
+    assert roles["group"].unmapped == {"depr": 1}
+
+
+def test_numbers_that_are_described_are_never_taken_as_usual() -> None:
+    about = {"sex": {"Levels": {"1": "see the codebook", "2": "see the codebook"}}}
+    assert guess_roles(people_of(about, sex=[1, 2]))["sex"].unmapped == {"1": 1, "2": 1}
+
+
 def test_numbers_without_description_are_usual_ones_and_must_be_checked() -> None:
     roles = guess_roles(people_of(sex=[1, 2], group=[0, 1]))
     assert roles["sex"].levels == {"F": ["2"], "M": ["1"]}

@@ -1,6 +1,7 @@
 """`morpho init` on whole folders: what it writes, what it says, what it refuses."""
 
 import json
+import logging
 import os
 import re
 from pathlib import Path
@@ -81,6 +82,14 @@ def test_doubts_of_the_readers_are_said_once(bids_dir: Path, capsys: pytest.Capt
     captured = capsys.readouterr()
     assert captured.out.count("Latin-1") == 1
     assert captured.err == ""
+
+
+def test_logging_is_left_as_it_was(bids_dir: Path) -> None:
+    logger = logging.getLogger("morpho")
+    before = list(logger.handlers)
+    run_init([str(bids_dir)])
+    assert logger.handlers == before
+    assert logger.propagate
 
 
 def test_group_that_is_too_small_is_said(bids_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
