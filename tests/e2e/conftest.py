@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,14 @@ class Study:
         """Results."""
         return self.folder / "out"
 
-    def command(self, *arguments: str, cores: int = 1, **changes: object) -> list[str]:
-        """Give the command that runs the workflow with `QUICK` and `changes` (blocks of the configuration)."""
+    def command(self, *targets: str, cores: int = 1, options: Sequence[str] = (), **changes: object) -> list[str]:
+        """Give the command that makes targets with `QUICK` and `changes` (blocks of the configuration)."""
         blocks: dict[str, Any] = {"bids_dir": "bids", "output_dir": "out", **QUICK, **changes}
         (self.folder / "my.yaml").write_text(yaml.safe_dump(blocks), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
         return [
-            *command, "--workflow-profile", str(ROOT / "profiles/default"), "--configfile", "my.yaml", "--", *arguments,
+            *command, "--workflow-profile", str(ROOT / "profiles/default"), "--configfile", "my.yaml",
+            *options, "--", *targets,
         ]  # fmt: skip
 
     def run(self, *arguments: str, cores: int = 1, **changes: object) -> subprocess.CompletedProcess[str]:
@@ -54,11 +55,11 @@ class Study:
         return subprocess.run(command, cwd=self.folder, env=environment(), capture_output=True, text=True, check=False)
 
     @contextmanager
-    def running(self, *arguments: str, **changes: object) -> Iterator[subprocess.Popen[str]]:
+    def running(self, *targets: str, **settings: Any) -> Iterator[subprocess.Popen[str]]:
         """Run the workflow in the background, in a process group of its own, which does not outlive the test."""
         with (self.folder / "said.txt").open("w", encoding="utf-8") as said:
             process = subprocess.Popen(
-                self.command(*arguments, **changes), cwd=self.folder, env=environment(), stdout=said,
+                self.command(*targets, **settings), cwd=self.folder, env=environment(), stdout=said,
                 stderr=subprocess.STDOUT, text=True, start_new_session=True,
             )  # fmt: skip
             try:

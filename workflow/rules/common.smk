@@ -8,15 +8,18 @@ import os
 import sys
 from hashlib import sha256
 
+from snakemake.logging import logger
+
 from morpho.atlas import file_sha256, find_data_file, load_atlas
 from morpho.bids import find_scans
 from morpho.claims_file import read_claims
-from morpho.config import check_config, drop_removed, take_tables, validate_config
+from morpho.config import check_config, drop_removed, read_yaml, take_tables, validate_config
 from morpho.covariates import standardise_participants, varying_columns
 from morpho.derivatives import derivative_path
 from morpho.errors import MorphoError
 from morpho.infer.claims.parsing import parse_claims
 from morpho.participants import check_matches, join_sessions, read_participants, read_sessions
+from morpho.population import tell_ages
 from morpho.provenance import source_digest
 from morpho.qc_decisions import read_decisions
 from morpho.rois import TOTALS, check_regions, read_labels, read_rois, resolve_rois
@@ -45,6 +48,8 @@ def separate_tables():
         Path(workflow.basedir, "config", "config.yaml"),
         *workflow.overwrite_configfiles,
     ]
+    for layer in layers:
+        read_yaml(layer)  # refuses what would run expressions
     restored, tables = take_tables(config, layers)
     config.update(restored)
     return tables
@@ -75,8 +80,11 @@ def check_inputs():
     settings = drop_removed(config)["participants"]
     raw = join_sessions(raw, sessions, varying_columns(settings))
     if raw is not None:
-        standardise_participants(raw, **settings)
+        people = standardise_participants(raw, **settings)
         check_matches(raw, scans)
+        if "age_years" in people:
+            for sentence in tell_ages(people["age_years"].min(), people["age_years"].max()):
+                logger.warning(sentence)
     check_decisions(scans)
     return scans, regions
 

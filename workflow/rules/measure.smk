@@ -22,6 +22,15 @@ MEASURING = {
 MEASURED_WITH = measured_with(MEASURING, config["atlas"]["name"], ATLAS_FILES)
 
 
+def memory_mb(path):
+    """Memory that a scan takes (MB): what the libraries need, and 22 bytes for a voxel of at least half a byte on disk."""
+    try:
+        size_mb = os.stat(path).st_size / 1e6
+    except OSError:
+        size_mb = 0
+    return round(1500 + 45 * size_mb * (1 if path.endswith(".gz") else 0.25))
+
+
 rule measure_scan:
     """Measure one scan: volumes of its regions, and how far they can be trusted."""
     input:
@@ -41,7 +50,7 @@ rule measure_scan:
     benchmark:
         benchmark_file("measure_scan")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: memory_mb(raw_t1w(wildcards)) * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         raw=raw_path,
