@@ -32,7 +32,7 @@ class Ended:
         if name == "SIGKILL":
             return (
                 "the process was killed, mostly because memory ran out. Give a scan more memory or run fewer at a "
-                "time, then measure the failed scans again"
+                "time, then try failed scans again (--forcerun measure_scan)"
             )
         return f"the process crashed ({name}). Look at the scan, and report it with its log"
 

@@ -139,9 +139,7 @@ def _describe_failure(stage: str, error: Exception, log: str) -> Failure:
     """Make the note of a failure."""
     code = error.code if isinstance(error, MorphoError) else MorphoError.code
     if isinstance(error, MemoryError):
-        reason = (
-            "memory ran out; give the step more memory or run fewer steps at a time, then measure failed scans again"
-        )
+        reason = "memory ran out; give it more memory or run fewer at a time, then try again (--forcerun measure_scan)"
     else:
         reason = str(error) or type(error).__name__
     return Failure(stage, reason, log, code)

@@ -45,8 +45,8 @@ SETTINGS = {
     "parcellate": {"reach_mm": 3.0},
     "volumes": {"min_voxels": 5},
 }
-# With Python 3.11, 3.12 and 3.13, and with one thread or three, the volumes are the same to the last digit on one machine
-# (test_number_of_threads_does_not_matter; CONTRIBUTING.md). Another processor may round otherwise: a thousandth is allowed.
+# On one machine the volumes are the same to the last digit with Python 3.11, 3.12 and 3.13, and with one thread or
+# three. Another processor may round otherwise: a thousandth is allowed.
 TOLERANCE = 1e-3
 
 PHANTOMS = {

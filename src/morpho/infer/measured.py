@@ -18,9 +18,7 @@ from morpho.user_tables import list_some
 
 MEASURED_WITH, SOFTWARE = "MeasuredWith", "Software"
 MEASURED, FAILED, NOT_CHOSEN = "measured", "failed", "not chosen"
-REMEDY = (
-    "Delete the files *_desc-volumes_morph.tsv of these scans and give the same command again; they are measured anew."
-)
+REMEDY = "Give the same command with --forcerun measure_scan: what was measured alike is kept, the rest measured anew."
 SHARE = {
     "n_chosen": describe_column("Scans that were chosen"),
     "n_measured": describe_column("Scans that were measured"),

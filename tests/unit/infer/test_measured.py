@@ -46,7 +46,7 @@ def test_a_scan_that_was_measured_otherwise_is_refused_by_name(tmp_path: Path, w
     with pytest.raises(DesignError, match=rf"1 of 3 scans were measured with other {what} .* sub-02") as refused:
         read_measured_with(records)
     assert "sub-01" not in str(refused.value)
-    assert "same command again" in str(refused.value)
+    assert "--forcerun measure_scan" in str(refused.value)
 
 
 @pytest.mark.parametrize("content", [None, "{", "{}"])
