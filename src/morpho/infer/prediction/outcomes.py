@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 TIMES = {"relapse": "months_to_relapse"}  # outcome -> months until the event, or until the person was last seen
 N_SPLITS, N_REPEATS = 5, 5
-MANY = 5000  # people beyond whom folds are dealt once
+MANY = 2000  # people beyond whom folds are dealt once
 FEW_PER_VARIABLE = 10
 FEWEST_PER_COLUMN = 2  # events in a Cox model, which has no penalty to keep it finite
 LARGEST_SE = 10.0  # of a log hazard ratio; beyond it the likelihood has no maximum

@@ -69,7 +69,7 @@ class Validation:
     n_permutations: int = 200
     n_draws: int = 1000
     population_prevalence: float = 0.07
-    many: int = 5000
+    many: int = 2000
 
     def is_large(self, problem: Problem) -> bool:
         """Whether inner folds, and shuffles one by one, would take too long."""
