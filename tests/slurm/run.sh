@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-environment=.venv/slurm # a place of its own for Slurm's plugin, on top of .venv, which stays as it is
+environment=.venv/slurm # a place of its own for the plugins, on top of .venv, which stays as it is
 for program in sbatch srun scontrol slurmctld slurmd munged; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || {
         echo "make test-slurm needs Slurm and munge, and $program is not here: apt-get install slurm-wlm munge"
@@ -20,7 +20,9 @@ if ! "$environment/bin/python" -c "import snakemake_executor_plugin_slurm" 2>/de
     below=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     above=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     echo "import site; site.addsitedir('$below')" >"$above/below.pth"
-    .venv/bin/python -m pip --python "$environment/bin/python" install --quiet --no-build-isolation -e ".[slurm,cluster]"
+    pip=(.venv/bin/python -m pip --python "$environment/bin/python" --disable-pip-version-check install --quiet)
+    "${pip[@]}" --no-build-isolation -e ".[cluster]"
+    "${pip[@]}" --no-deps -r profiles/slurm/requirements.txt
 fi
 
 folder=$(mktemp --directory --tmpdir morpho-slurm-XXXXXX)
