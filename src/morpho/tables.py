@@ -23,6 +23,9 @@ from morpho.errors import MorphoError
 MISSING = "n/a"
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf")
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+INTEGER_SIGNS, PLAIN_SIGNS = frozenset("0123456789+-"), frozenset("0123456789+-.eE")
+LONGEST_INTEGER = 18
+TABLES_AT_ONCE = 2000
 KEY_COLUMNS = frozenset({"participant_id", "session_id", "scan", "folder", "path"})
 TEXT_COLUMNS = KEY_COLUMNS | {
     "roi", "hemisphere", "family", "scale", "contrast", "status", "reason", "stage", "formula", "head_size",
@@ -92,13 +95,27 @@ def write_table(table: pd.DataFrame, path: str | Path, dictionary: ColumnDiction
         message = f"Columns {undescribed} of {Path(path).name} have no description. Add them to its dictionary."
         raise ValueError(message)
     cells = pd.DataFrame(
-        {column: [_format_cell(value, digits) for value in table[column].tolist()] for column in table.columns},
+        {column: _format_column(table[column], digits) for column in table.columns},
         dtype=object,
     )
     text = cells.to_csv(sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n")
     described: dict[str, object] = {str(column): dict(dictionary[column]) for column in table.columns}
     write_json(described | ({MADE_WITH: _STAMP} if _STAMP else {}), dictionary_path(path))
     write_text(text, path)
+
+
+def _format_column(values: pd.Series[Any], digits: int) -> list[str]:
+    """Text of the cells of a column; each different text is formatted once."""
+    known: dict[Any, str] = {}
+    cells = []
+    for value in values.tolist():
+        if type(value) is not str:
+            cells.append(_format_cell(value, digits))
+            continue
+        if value not in known:
+            known[value] = _format_cell(value, digits)
+        cells.append(known[value])
+    return cells
 
 
 def _format_cell(value: Any, digits: int) -> str:
@@ -140,8 +157,58 @@ def read_table(path: str | Path, *, text: Iterable[str] = ()) -> pd.DataFrame:
     return pd.DataFrame({str(name): _parse_column(cells[name], keep_text) for name in cells.columns})
 
 
+def read_tables(paths: Mapping[str, str | Path], *, key: str) -> pd.DataFrame:
+    """Read many small tables of the same columns as one, such as those of all scans of a cohort.
+
+    Parameters
+    ----------
+    paths
+        Name -> its table.
+    key
+        Name of a column for these names, before all others.
+
+    Returns
+    -------
+    The rows of all tables in their order, parsed as by `read_table`; a table without rows adds none.
+
+    Raises
+    ------
+    MorphoError
+        As `read_table`, or if two tables have other columns.
+    """
+    names, parts = list(paths), []
+    header: list[str] = []
+    for first in range(0, len(names), TABLES_AT_ONCE):
+        rows: list[str] = []
+        for name in names[first : first + TABLES_AT_ONCE]:
+            lines = _read_lines(Path(paths[name]))
+            columns = [column.strip() for column in lines[0].split("\t")]
+            header = header or columns
+            if columns != header:
+                message = (
+                    f"Table {paths[name]} has the columns {', '.join(columns)}, others have {', '.join(header)}. "
+                    "Tables of one cohort must have the same. Delete it and run again."
+                )
+                raise MorphoError(message)
+            rows += [f"{name}\t{line}" for line in lines[1:]]
+        cells = _split_cells(["\t".join([key, *header]), *rows])
+        parts.append(pd.DataFrame({str(name): _parse_column(cells[name], TEXT_COLUMNS) for name in cells.columns}))
+    return pd.concat([part for part in parts if len(part)], ignore_index=True) if parts else pd.DataFrame({key: []})
+
+
 def _read_cells(path: Path) -> pd.DataFrame:
     """Read all cells as text, nothing interpreted."""
+    return _split_cells(_read_lines(path))
+
+
+def _split_cells(lines: list[str]) -> pd.DataFrame:
+    """Split the lines of a checked table."""
+    buffer = StringIO("\n".join(lines))
+    return pd.read_csv(buffer, sep="\t", dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False)
+
+
+def _read_lines(path: Path) -> list[str]:
+    """Read the lines of a table that are not empty, and check that they are one."""
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -168,8 +235,7 @@ def _read_cells(path: Path) -> pd.DataFrame:
             "Each line needs one cell per column, separated by tabs; write n/a where there is no value."
         )
         raise MorphoError(message)
-    buffer = StringIO("\n".join(lines))
-    return pd.read_csv(buffer, sep="\t", dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False)
+    return lines
 
 
 def _parse_column(cells: pd.Series[str], keep_text: frozenset[str]) -> pd.Series[Any]:
@@ -179,6 +245,9 @@ def _parse_column(cells: pd.Series[str], keep_text: frozenset[str]) -> pd.Series
     if cells.name in KEY_COLUMNS:
         return values.where(~values.isin({MISSING, ""}), "")
     if cells.name not in keep_text:
+        quick = _parse_plain_numbers(values, present)
+        if quick is not None:
+            return quick
         if len(present) == len(values) and len(values) and values.str.fullmatch(INTEGER).all():
             return values.astype("int64")
         if present.str.fullmatch(NUMBER).all():
@@ -188,6 +257,22 @@ def _parse_column(cells: pd.Series[str], keep_text: frozenset[str]) -> pd.Series
         if len(present) == len(values) and values.str.lower().isin({"true", "false"}).all():
             return values.str.lower() == "true"
     return present.reindex(values.index)
+
+
+def _parse_plain_numbers(values: pd.Series[str], present: pd.Series[str]) -> pd.Series[Any] | None:
+    """Parse a column of nothing but digits, points, signs and exponents, without a look at every cell; else None."""
+    signs = set("".join(present.tolist()))
+    if not len(present) or not signs <= PLAIN_SIGNS:
+        return None
+    try:
+        if signs <= INTEGER_SIGNS and len(present) == len(values):
+            is_short = values.str.len().max() <= LONGEST_INTEGER
+            integers = [int(cell) for cell in values.tolist()]
+            return pd.Series(integers, values.index, "int64", str(values.name)) if is_short else None
+        numbers = pd.Series([float(cell) for cell in present.tolist()], present.index, "float64", str(values.name))
+    except ValueError:
+        return None
+    return None if (numbers.abs() == math.inf).any() else numbers.reindex(values.index)
 
 
 def write_json(value: object, path: str | Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from morpho.errors import MorphoError
-from morpho.tables import describe_column, dictionary_path, read_table, write_json, write_table, write_text
+from morpho.tables import describe_column, dictionary_path, read_table, read_tables, write_json, write_table, write_text
 
 
 def described(table: pd.DataFrame) -> dict[str, dict[str, object]]:
@@ -168,3 +168,49 @@ def test_number_beyond_floating_point_is_no_infinity(tmp_path: Path) -> None:
     back = read_table(tmp_path / "t.tsv")
     assert back["x"].tolist() == ["1e400", "2"]
     assert back["y"].tolist() == [math.inf, -math.inf]
+
+
+def test_many_tables_are_read_as_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("morpho.tables.TABLES_AT_ONCE", 2)
+    tables = [
+        pd.DataFrame({"roi": ["acc", "pfc"], "n_voxels": [12, 7], "volume_mm3": [1.25, np.nan]}),
+        pd.DataFrame({"roi": ["acc", "pfc"], "n_voxels": [3, 4], "volume_mm3": [8.0, 1e-3]}),
+        pd.DataFrame({"roi": ["acc"], "n_voxels": [5], "volume_mm3": [2.5]}),
+    ]
+    paths = {f"sub-{number}": tmp_path / f"{number}.tsv" for number in range(3)}
+    for path, table in zip(paths.values(), tables, strict=True):
+        write_table(table, path, {name: {} for name in table})
+    together = read_tables(paths, key="scan")
+    parts = [read_table(path).assign(scan=name) for name, path in paths.items()]
+    expected = pd.concat(parts, ignore_index=True)[["scan", "roi", "n_voxels", "volume_mm3"]]
+    pd.testing.assert_frame_equal(together, expected, check_exact=True)
+    assert read_tables({}, key="scan").columns.tolist() == ["scan"]
+
+
+def test_tables_of_other_columns_or_damaged_ones_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("roi\tvolume_mm3\nacc\t1\n")
+    (tmp_path / "b.tsv").write_text("roi\tmm3\nacc\t1\n")
+    (tmp_path / "c.tsv").write_text("roi\tvolume_mm3\nacc\n")
+    with pytest.raises(MorphoError, match=r"b\.tsv has the columns roi, mm3, others have roi, volume_mm3"):
+        read_tables({"a": tmp_path / "a.tsv", "b": tmp_path / "b.tsv"}, key="scan")
+    with pytest.raises(MorphoError, match=r"c\.tsv has 2 columns but another number of cells in line\(s\) 2"):
+        read_tables({"a": tmp_path / "a.tsv", "c": tmp_path / "c.tsv"}, key="scan")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1", "-2", "+3"], [1, -2, 3]),
+        (["-123456789012345678", "1"], [-123456789012345678, 1]),
+        (["1", "n/a"], [1.0, np.nan]),
+        (["1.", ".5", "-2e-3"], [1.0, 0.5, -0.002]),
+        (["1e999", "1"], ["1e999", "1"]),
+        (["1-2", "3"], ["1-2", "3"]),
+        (["+", "3"], ["+", "3"]),
+        (["e", "3.5"], ["e", "3.5"]),
+    ],
+)
+def test_signs_of_numbers_alone_make_no_number(tmp_path: Path, cells: list[str], expected: list[object]) -> None:
+    (tmp_path / "a.tsv").write_text("\n".join(["value", *cells, ""]))
+    values = read_table(tmp_path / "a.tsv")["value"]
+    pd.testing.assert_series_equal(values, pd.Series(expected, name="value"), check_exact=True)
