@@ -40,10 +40,10 @@ def test_leftovers_of_a_file_are_removed_and_the_file_stays(tmp_path: Path) -> N
 
 
 def test_too_little_room_is_said_before_the_start() -> None:
-    assert describe_room(100, 2000.0) == ""
+    assert describe_room(80, 2000.0) == ""
     said = describe_room(1000, 2000.0)
     assert "2.0 GB free" in said
-    assert "1000 scans take about 15.0 GB" in said
+    assert "1000 scans take about 25.0 GB" in said
 
 
 def test_room_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
