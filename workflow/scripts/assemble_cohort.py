@@ -19,7 +19,7 @@ from morpho.infer.measured import (
 from morpho.job_start import start_job
 from morpho.participants import join_sessions, read_participants, read_sessions
 from morpho.scans import describe_scans, read_scans
-from morpho.tables import read_table, stamp_tables, write_table
+from morpho.tables import read_tables, stamp_tables, write_table
 
 start_job(snakemake)
 given, out, settings = snakemake.input, snakemake.output, snakemake.params.participants
@@ -35,8 +35,9 @@ raw = read_participants(given.participants[0]) if given.participants else None
 sessions = read_sessions(snakemake.params.bids_dir, scans["participant_id"])
 raw = join_sessions(raw, sessions, varying_columns(settings))
 participants = None if raw is None else standardise_participants(raw, **settings)
-volumes = gather_volumes({scan: read_table(path) for scan, path in tables.items() if scan not in failures}, scans)
-metrics = gather_metrics({scan: read_table(path) for scan, path in quality.items()})
+tables = {scan: path for scan, path in tables.items() if scan not in failures}
+volumes = gather_volumes(read_tables(tables, key="scan"), scans)
+metrics = gather_metrics(read_tables(quality, key="scan"))
 kinds = dict(zip(metrics["scan"], metrics["input_kind"], strict=True))
 cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
 covariates = {} if participants is None else describe_participants(participants, settings["variables"])

@@ -31,13 +31,13 @@ NO_SCAN = "no T1w scan found"
 NOT_LISTED = "not in participants.tsv: measured, but without group, sex, age, site and severity"
 
 
-def gather_volumes(tables: Mapping[str, pd.DataFrame], scans: pd.DataFrame) -> pd.DataFrame:
-    """Stack the volume tables of all measured scans into one long table.
+def gather_volumes(tables: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
+    """Put the volumes of all measured scans into one long table.
 
     Parameters
     ----------
     tables
-        Scan -> its table with columns roi, hemisphere, volume_mm3.
+        Rows of their tables: columns scan, roi, hemisphere, volume_mm3 (`morpho.tables.read_tables`).
     scans
         The scans table (`morpho.bids.find_scans`).
 
@@ -51,13 +51,10 @@ def gather_volumes(tables: Mapping[str, pd.DataFrame], scans: pd.DataFrame) -> p
         If a table belongs to no chosen scan.
     """
     chosen = scans[scans["chosen"]]
-    _check_known(tables, chosen, "volumes")
-    stacked = [
-        tables[keys["scan"]][["roi", "hemisphere", "volume_mm3"]].assign(**keys)
-        for keys in _keys_of(chosen)
-        if keys["scan"] in tables
-    ]
-    return pd.concat(stacked, ignore_index=True)[VOLUME_COLUMNS] if stacked else pd.DataFrame(columns=VOLUME_COLUMNS)
+    _check_known(dict.fromkeys(tables["scan"].unique().tolist()), chosen, "volumes")
+    if tables.empty:
+        return pd.DataFrame(columns=VOLUME_COLUMNS)
+    return chosen[KEYS].merge(tables, on="scan", how="inner", sort=False)[VOLUME_COLUMNS]
 
 
 def assemble_cohort(

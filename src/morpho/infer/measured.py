@@ -130,20 +130,19 @@ def _records(rows: pd.DataFrame) -> list[dict[str, str]]:
     return [{str(key): str(value) for key, value in row.items()} for row in rows.to_dict("records")]
 
 
-def gather_metrics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Stack the quality metrics of all measured scans.
+def gather_metrics(tables: pd.DataFrame) -> pd.DataFrame:
+    """Give the quality metrics of all measured scans their columns.
 
     Parameters
     ----------
     tables
-        Scan -> its table of one row, as `morpho.measure.quality.measure_quality` gives it.
+        Rows of their tables: column scan and those of `morpho.measure.quality.measure_quality`.
 
     Returns
     -------
     Columns scan, input_kind and those of `morpho.quality_metrics.METRICS`, float64.
     """
-    rows = [{"scan": scan, **table.iloc[0].to_dict()} for scan, table in tables.items()]
-    gathered = pd.DataFrame(rows, columns=["scan", "input_kind", *METRICS])
+    gathered = tables.reindex(columns=["scan", "input_kind", *METRICS])
     return gathered.astype(dict.fromkeys(METRICS, "float64"))
 
 

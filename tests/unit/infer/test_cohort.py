@@ -39,14 +39,14 @@ class Study:
         return assemble_cohort(self.volumes, self.scans, self.participants, self.failures, input_kinds=self.input_kinds)
 
 
-def volumes_of(left_mm3: float) -> pd.DataFrame:
+def volumes_of(scan: str, left_mm3: float) -> pd.DataFrame:
     rows = [
         ("hippocampus", "L", left_mm3),
         ("hippocampus", "R", left_mm3 + 2),
         ("hippocampus", "mean", left_mm3 + 1),
         ("tiv", "whole", np.nan),
     ]
-    return pd.DataFrame(rows, columns=["roi", "hemisphere", "volume_mm3"])
+    return pd.DataFrame(rows, columns=["roi", "hemisphere", "volume_mm3"]).assign(scan=scan)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def study() -> Study:
     measured = {"sub-04": 40.0, "sub-01": 10.0, "sub-02_ses-1": 20.0, "sub-02_ses-2": 21.0}
     return Study(
         scans=scans,
-        volumes=gather_volumes({scan: volumes_of(value) for scan, value in measured.items()}, scans),
+        volumes=gather_volumes(pd.concat([volumes_of(scan, value) for scan, value in measured.items()]), scans),
         participants=pd.DataFrame(
             {
                 "participant_id": ["sub-06", "sub-05", "sub-03", "sub-02", "sub-01"],
@@ -170,7 +170,7 @@ def test_cohort_without_participants_table_is_measured_all_the_same(study: Study
 
 def test_cohort_in_which_every_scan_failed_is_empty(study: Study) -> None:
     study.failures = dict.fromkeys(study.volumes["scan"].unique(), study.failures["sub-03"]) | study.failures
-    study.volumes = gather_volumes({}, study.scans)
+    study.volumes = gather_volumes(pd.DataFrame({"scan": []}), study.scans)
     cohort, exclusions = study.assemble()
     assert len(cohort) == 0
     assert (exclusions["stage"] == "measure").sum() == 5
@@ -215,7 +215,7 @@ def test_tables_that_do_not_fit_are_refused(study: Study, how: str, reason: str)
 
 def test_volumes_of_scans_that_are_not_chosen_are_not_gathered(study: Study) -> None:
     with pytest.raises(DesignError, match="not chosen: sub-05"):
-        gather_volumes({"sub-05": volumes_of(1.0)}, study.scans)
+        gather_volumes(volumes_of("sub-05", 1.0), study.scans)
 
 
 def test_flow_counts_people_and_scans(study: Study) -> None:

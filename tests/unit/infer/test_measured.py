@@ -83,13 +83,13 @@ def test_every_scan_has_a_status_and_failures_come_back(tmp_path: Path) -> None:
 
 
 def test_metrics_are_stacked_by_scan() -> None:
-    row = pd.DataFrame([{"input_kind": "extracted", **dict.fromkeys(METRICS, 1), "ghost_percent": np.nan}])
-    table = gather_metrics({"sub-01": row, "sub-02": row.assign(tiv_ml=1500)})
+    row = {"scan": "sub-01", "input_kind": "extracted", **dict.fromkeys(METRICS, 1), "ghost_percent": np.nan}
+    table = gather_metrics(pd.DataFrame([row, {**row, "scan": "sub-02", "tiv_ml": 1500}]))
     assert table["tiv_ml"].tolist() == [1, 1500]
     assert table["ghost_percent"].isna().all()
     assert set(table.dtypes[list(METRICS)].astype(str)) == {"float64"}
     assert set(table.columns) == set(describe_metrics())
-    assert gather_metrics({}).columns.tolist() == ["scan", "input_kind", *METRICS]
+    assert gather_metrics(pd.DataFrame({"scan": []})).columns.tolist() == ["scan", "input_kind", *METRICS]
 
 
 def make_scans(*status: str) -> pd.DataFrame:

@@ -125,9 +125,12 @@ def _say_peers(peers: Sequence[Peers]) -> dict[str, str]:
 def _judge(chosen: pd.DataFrame, found: Sequence[Finding], notes: Mapping[str, str]) -> pd.DataFrame:
     """Give each chosen scan its codes, its verdict and the reason in words."""
     rows = []
-    for scan in chosen["scan"]:
+    of_scan: dict[str, list[Finding]] = {}
+    for finding in found:
+        of_scan.setdefault(finding.scan, []).append(finding)
+    for scan in chosen["scan"].tolist():
         seen: dict[str, list[str]] = {}
-        for finding in (finding for finding in found if finding.scan == scan):
+        for finding in of_scan.get(scan, ()):
             seen.setdefault(finding.code, []).append(finding.seen)
         hard = [code for code in seen if code in HARD_FAILURES]
         flags = [code for code in seen if code not in HARD_FAILURES]
