@@ -26,8 +26,9 @@ class DiskFullError(MorphoError):
         """Say which disk is full, how much room there is, and what to do."""
         free_mb = shutil.disk_usage(folder).free / MEGABYTE
         message = (
-            f"The disk of {folder} is full ({free_mb:.0f} MB free): {error}. Make room (a scan takes about {MB_PER_SCAN:.0f} MB), or "
-            "set output_dir to another disk; then give the same command again. What is done is kept."
+            f"The disk of {folder} is full ({free_mb:.0f} MB free): {error}. Make room (a scan takes about "
+            f"{MB_PER_SCAN:.0f} MB), or set output_dir to another disk; then give the same command again. What is done "
+            "is kept."
         )
         return cls(message)
 
