@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from morpho.present.quality_words import metric_label, name_code, rank_scans, split_codes, tell_decision
+from morpho.present.quality_words import metric_label, name_code, split_codes, tell_decision, worst_scans
 from morpho.present.views import (
     UNSORTED,
     Cell,
@@ -33,7 +33,7 @@ EXTRA = {
 def view_metrics(
     metrics: pd.DataFrame, decisions: pd.DataFrame | None, *, pages: Mapping[str, str], link: str
 ) -> TableView:
-    """View the quality metrics of all scans, the worst first.
+    """View the quality metrics of all scans (of a large cohort those of `worst_scans`), the worst first.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def view_metrics(
     medians = {name: float(metrics[name].median()) for name in shown}
     known = {} if decisions is None else {str(row["scan"]): row for row in decisions.to_dict("records")}
     rows = []
-    for row in rank_scans(metrics).to_dict("records"):
+    for row in worst_scans(metrics).to_dict("records"):
         scan = str(row["scan"])
         found = [name_code(code) for name in ("hard_failures", "flags") for code in split_codes(row[name])]
         numbers = [number_cell(row[name], digits[name], flagged=is_flagged(row, name, medians[name])) for name in shown]
@@ -74,7 +74,8 @@ def view_metrics(
             )
         )
     details = "The worst scans come first. Marked numbers led to a flag; what each column is stands below the table."
-    return TableView("All scans and their metrics", details, tuple(columns), tuple(rows), link)
+    title = "All scans and their metrics" if len(rows) == len(metrics) else "Scans in most trouble and their metrics"
+    return TableView(title, details, tuple(columns), tuple(rows), link)
 
 
 def describe_metric(name: str) -> str:

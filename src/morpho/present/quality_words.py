@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from morpho.present.wording import text_or
+from morpho.present.wording import join_words, text_or
 from morpho.quality_metrics import FLAGS, HARD_FAILURES, METRICS
 
+MOST_SCANS = 2000  # that the report shows one by one: more cards, rows and files than a browser and a disk should bear
 VERDICT_ORDER = ("failed", "flagged", "passed")
 UNITLESS = ("ratio", "count", "score", "r", "1", "")
 # Hard failure -> what somebody can do about it.
@@ -117,6 +118,33 @@ def tell_decision(row: Mapping[Any, Any] | None) -> str:
 def advise(codes: list[str]) -> list[str]:
     """Say what can be done about hard failures."""
     return [ADVICE[code] for code in codes if code in ADVICE]
+
+
+def worst_scans(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Take the scans that the report shows one by one: all, or of a large cohort the `MOST_SCANS` in most trouble."""
+    return rank_scans(metrics).head(MOST_SCANS)
+
+
+def tell_limit(metrics: pd.DataFrame, *, link: str) -> str:
+    """Say which scans are shown one by one; "" if all are.
+
+    Parameters
+    ----------
+    metrics
+        Quality metrics of all scans.
+    link
+        Address of the full table, "" if the report has none.
+    """
+    n_hidden = len(metrics) - MOST_SCANS
+    if n_hidden <= 0:
+        return ""
+    counts = rank_scans(metrics)["verdict"].iloc[MOST_SCANS:].value_counts()
+    verdicts = join_words([f"{counts[name]:,} {name}" for name in VERDICT_ORDER if name in counts])
+    where = f" The table {link} has all of them." if link else ""
+    return (
+        f"Shown one by one, with picture and page: the {MOST_SCANS:,} of {len(metrics):,} scans in most trouble. The "
+        f"other {n_hidden:,} ({verdicts}) count in every number of this report.{where}"
+    )
 
 
 def rank_scans(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from morpho.present.pages.background import view_methods_page, view_provenance_page, view_sample_page
 from morpho.present.pages.frame import TEMPLATE, PageWriter, has_scans, region_pages
 from morpho.present.pages.results import list_figures, view_claims_page, view_index, view_region, view_regions_page
 from morpho.present.pages.scans import view_quality_page, view_scans
 from morpho.present.pictures import check_address
+from morpho.present.quality_words import worst_scans
 from morpho.present.report_content import ReportContent, ReportTables
 from morpho.present.sharing import (
     hash_ids,
@@ -32,6 +35,7 @@ GROUP_TABLES = (
     "quality_comparison",
 )  # fmt: skip
 PERSON_FIGURES = ("distributions_", "severity_", "region_", "quality_groups", "flow")  # a mark for each person
+SCAN_FOLDERS = ("pictures/", "thumbnails/")
 EFFECT_FIGURES = ("effects_", "specification")
 TOLD_TABLES = ("group_comparison", "sensitivity", "claims", "claim_tests", "precision", "quality_comparison")
 WITHHELD = (
@@ -107,11 +111,21 @@ def choose_files(content: ReportContent) -> dict[str, Path | bytes]:
 
     Returns
     -------
-    All of ``content.files``; without those of single scans in a report to share, and with ids replaced.
+    All of ``content.files``, but pictures of scans that are not shown one by one; without those of single scans in a
+    report to share, and with ids replaced.
     """
     content = prepare_content(content)
-    hashes = find_hashes(content)
-    return {replace_ids(path, hashes): source for path, source in content.files.items()}
+    hashes, hidden = find_hashes(content), _hide_scans(content.tables.metrics)
+    return {
+        replace_ids(path, hashes): source
+        for path, source in content.files.items()
+        if not (path.startswith(SCAN_FOLDERS) and Path(path).stem in hidden)
+    }
+
+
+def _hide_scans(metrics: pd.DataFrame | None) -> frozenset[str]:
+    """Name the scans that a report of a large cohort does not show one by one."""
+    return frozenset() if metrics is None else frozenset(metrics["scan"]).difference(worst_scans(metrics)["scan"])
 
 
 def prepare_content(content: ReportContent) -> ReportContent:

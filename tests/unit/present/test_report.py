@@ -352,3 +352,21 @@ def test_volumes_missing_a_region_do_not_break_the_pages(content: ReportContent,
     made = pages(change(content, deviations=sparse), study)
     assert "Its volumes against the cohort" in made["scans/sub-02.html"].text
     assert "Scans farthest" not in made["regions/hippocampus.html"].text
+
+
+def test_a_large_cohort_shows_the_scans_in_most_trouble(
+    content: ReportContent, study: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = render(content, study)
+    monkeypatch.setattr("morpho.present.quality_words.MOST_SCANS", 3)
+    made, files = render(content, study), choose_files(content)
+    shown = ["sub-05", "sub-04", "sub-02"]
+    assert [path for path in made if path.startswith("scans/")] == [f"scans/{scan}.html" for scan in shown]
+    quality = made["quality.html"]
+    assert re.findall(r'data-scan="([^"]+)"', quality) == shown
+    assert "the 3 of 7 scans in most trouble. The other 4 (4 passed) count in every number" in quality
+    assert "7 scans: 4 passed, 1 flagged, 2 failed" in quality  # of all
+    assert "in most trouble. The other" not in everything["quality.html"]
+    pictures = {Path(path).stem for path in files if path.startswith(("pictures/", "thumbnails/"))}
+    assert pictures <= set(shown)
+    assert pictures < {Path(path).stem for path in content.files if path.startswith("pictures/")}

@@ -19,7 +19,15 @@ from morpho.present.quality_views import (
     view_codes,
     view_metrics,
 )
-from morpho.present.quality_words import advise, metric_label, name_code, rank_scans, split_codes, tell_reasons
+from morpho.present.quality_words import (
+    advise,
+    metric_label,
+    name_code,
+    split_codes,
+    tell_limit,
+    tell_reasons,
+    worst_scans,
+)
 from morpho.present.report_content import ReportContent
 from morpho.present.strips import Spread, Strip, measure_spread, place_on_strip
 from morpho.present.views import Cell, choose_digits, number_cell
@@ -83,7 +91,7 @@ def view_quality_page(content: ReportContent, metrics: pd.DataFrame) -> dict[str
     tables = content.tables
     excluded = _excluded(tables.decisions)
     cards = []
-    for row in rank_scans(metrics).to_dict("records"):
+    for row in worst_scans(metrics).to_dict("records"):
         scan = str(row["scan"])
         found = [name_code(code) for name in ("hard_failures", "flags") for code in split_codes(row[name])]
         cards.append(
@@ -100,6 +108,7 @@ def view_quality_page(content: ReportContent, metrics: pd.DataFrame) -> dict[str
     return {
         "study": name_study(content.options.title, metrics),
         "counts": count_verdicts(metrics),
+        "limit": tell_limit(metrics, link=content.link("metrics")),
         "codes": view_codes(metrics),
         "rating": not content.options.salt,
         "cards": cards,
@@ -132,7 +141,7 @@ def name_study(title: str, metrics: pd.DataFrame) -> str:
 
 
 def view_scans(content: ReportContent, metrics: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Collect what the page of every scan shows, the scans in most trouble first.
+    """Collect what the page of every scan that has one shows, the scans in most trouble first.
 
     Parameters
     ----------
@@ -145,11 +154,11 @@ def view_scans(content: ReportContent, metrics: pd.DataFrame) -> Iterator[tuple[
     ------
     Scan and values for the template.
     """
-    rows = rank_scans(metrics).to_dict("records")
+    rows = worst_scans(metrics).to_dict("records")
     scans = [str(row["scan"]) for row in rows]
     decisions = decision_lines(content.tables.decisions)
     measures = _MetricTable(metrics)
-    volumes = _VolumeTable(content.tables.deviations, content.options.region_mads)
+    volumes = _VolumeTable(content.tables.deviations, content.options.region_mads, frozenset(scans))
     for place, (scan, row) in enumerate(zip(scans, rows, strict=True)):
         blocks = [block for block in (volumes.of(scan), measures.of(row)) if block is not None]
         yield (
@@ -204,13 +213,14 @@ class _MetricTable:
 class _VolumeTable:
     """Volumes of one scan beside those of the cohort."""
 
-    def __init__(self, deviations: pd.DataFrame | None, limit: float) -> None:
+    def __init__(self, deviations: pd.DataFrame | None, limit: float, scans: frozenset[str]) -> None:
         self._limit = limit
         self._rows: Mapping[str, list[Row]] = {}
         self._spreads: dict[tuple[str, str], Spread | None] = {}
         if deviations is None or deviations.empty:
             return
-        self._rows = {str(scan): rows.to_dict("records") for scan, rows in deviations.groupby("scan", sort=False)}
+        shown = deviations[deviations["scan"].isin(scans)]
+        self._rows = {str(scan): rows.to_dict("records") for scan, rows in shown.groupby("scan", sort=False)}
         for (roi, side), values in deviations.groupby(["roi", "hemisphere"], sort=False)["volume_mm3"]:
             self._spreads[str(roi), str(side)] = measure_spread(values)
 
