@@ -237,6 +237,14 @@ def test_hashed_ids_replace_ids_everywhere(content: ReportContent, study: Module
     assert "Rating is off" in texts["quality.html"]
 
 
+def test_the_sample_page_says_what_each_column_was_read_as(content: ReportContent, study: ModuleType) -> None:
+    page = Page(render(content, study)["sample.html"]).text
+    assert "What the columns of the participants table were read as" in page
+    for cell in ("dx", "category", "control (3: HC)", "iq", "not used"):
+        assert cell in page
+    assert "participants table were read as" not in Page(render(shared(content), study)["sample.html"]).text
+
+
 def test_a_shared_report_shows_nobody(content: ReportContent, study: ModuleType) -> None:
     texts = render(shared(content), study)
     assert not any(path.startswith(("scans/", "pictures/", "thumbnails/", "viewer/")) for path in texts)
@@ -370,3 +378,5 @@ def test_a_large_cohort_shows_the_scans_in_most_trouble(
     pictures = {Path(path).stem for path in files if path.startswith(("pictures/", "thumbnails/"))}
     assert pictures <= set(shown)
     assert pictures < {Path(path).stem for path in content.files if path.startswith("pictures/")}
+    linked = {scan for text in made.values() for scan in re.findall(r'href="(?:\.\./)?scans/([^"]+)\.html"', text)}
+    assert linked <= set(shown)

@@ -15,6 +15,7 @@ from morpho.present.notes import explain_claims, explain_groups, explain_precisi
 from morpho.present.pages.frame import of_region, region_pages, scan_page
 from morpho.present.pictures import Picture
 from morpho.present.quality_groups import explain_quality, view_comparison
+from morpho.present.quality_words import worst_scans
 from morpho.present.region_views import view_deviations, view_region_sensitivity, view_region_tests
 from morpho.present.report_content import ReportContent
 from morpho.present.sample_views import view_regions, view_sensitivity
@@ -125,6 +126,7 @@ def view_region(content: ReportContent, roi: str) -> dict[str, Any]:
     tables, confidence = content.tables, content.settings["confidence"]
     effects = of_region(tables.effects, roi)
     fitted = effects[effects["status"] == "fitted"] if len(effects) else effects
+    shown = () if tables.metrics is None else worst_scans(tables.metrics)["scan"]
     return {
         "described": _describe(tables.regions, roi),
         "estimates": [
@@ -149,7 +151,7 @@ def view_region(content: ReportContent, roi: str) -> dict[str, Any]:
         else view_deviations(
             of_region(tables.deviations, roi),
             limit=content.options.region_mads,
-            pages={str(scan): scan_page(str(scan)) for scan in tables.deviations["scan"].unique()},
+            pages={str(scan): scan_page(str(scan)) for scan in shown},
             link=content.link("region_deviations"),
         ),
     }
