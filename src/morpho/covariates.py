@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.column_names import TIME_COLUMN, WEEKS, absent_column, find_column, list_uses
-from morpho.column_report import report_columns
+from morpho.column_report import COLUMN_REPORT, report_columns
 from morpho.columns import count_weeks, map_levels, parse_numbers
 from morpho.doubts import find_doubts
 from morpho.errors import ParticipantsError
@@ -104,6 +104,30 @@ def standardise_participants(
         LOGGER.warning("participants.tsv: %s", doubt)
     _log_columns(report_columns(raw, table, list_uses(raw, columns, severity, variables)))
     return table
+
+
+def report_participants(
+    raw: pd.DataFrame | None, table: pd.DataFrame | None, settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Report what each column of a participants table was read as.
+
+    Parameters
+    ----------
+    raw
+        Columns of the file, as text; None if the cohort has no table.
+    table
+        From `standardise_participants`.
+    settings
+        Block ``participants`` of the configuration.
+
+    Returns
+    -------
+    As `morpho.column_report.report_columns`; no row for a cohort without table.
+    """
+    if raw is None or table is None:
+        return pd.DataFrame(columns=list(COLUMN_REPORT))
+    uses = list_uses(raw, settings["columns"], settings["severity"], settings["variables"])
+    return report_columns(raw, table, uses)
 
 
 def varying_columns(settings: Mapping[str, Any]) -> set[str]:

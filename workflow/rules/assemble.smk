@@ -15,6 +15,7 @@ rule assemble_cohort:
     output:
         scans=group_file("scans.tsv"),
         metrics=group_file("scan_metrics.tsv"),
+        columns=group_file("participants_columns.tsv"),
         volumes=group_file("roi_volumes.tsv"),
         cohort=group_file("cohort.tsv"),
         exclusions=group_file("cohort_exclusions.tsv"),

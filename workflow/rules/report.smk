@@ -23,6 +23,7 @@ RESULTS = {
     "sites": rules.describe_sample.output.sites,
     "flow": rules.decide_scans.output.flow,
     "scans": rules.assemble_cohort.output.scans,
+    "columns": rules.assemble_cohort.output.columns,
     "decisions": rules.decide_scans.output.decisions,
     "agreement": rules.decide_scans.output.agreement,
 }
@@ -38,7 +39,7 @@ EXCLUSIONS = [
 ]
 # Tables that travel with the report.
 LINKED = [
-    *RESULTS.values(),
+    *(path for name, path in RESULTS.items() if name != "columns" or not config["report"]["share"]),
     *(path for name, path in QUALITY.items() if path and name != "deviations"),  # large, and on the pages of scans
     rules.describe_precision.output.precision,
     rules.describe_sample.output.sample,

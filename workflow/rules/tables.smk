@@ -8,6 +8,7 @@ rule import_tables:
         participants=TABLES["participants"],
     output:
         scans=group_file("scans.tsv"),
+        columns=group_file("participants_columns.tsv"),
         volumes=group_file("roi_volumes.tsv"),
         cohort=group_file("cohort.tsv"),
         exclusions=group_file("cohort_exclusions.tsv"),

@@ -1,6 +1,12 @@
 """Adapter of rule `assemble_cohort`: files in, `morpho.infer.cohort.assemble_cohort`, files out."""
 
-from morpho.covariates import describe_participants, standardise_participants, varying_columns
+from morpho.column_report import COLUMN_REPORT
+from morpho.covariates import (
+    describe_participants,
+    report_participants,
+    standardise_participants,
+    varying_columns,
+)
 from morpho.failures import sort_failures
 from morpho.infer.cohort import (
     assemble_cohort,
@@ -24,9 +30,8 @@ from morpho.tables import read_tables, stamp_tables, write_table
 start_job(snakemake)
 given, out, settings = snakemake.input, snakemake.output, snakemake.params.participants
 scans = read_scans(snakemake.params.manifest)
-chosen = scans.loc[scans["chosen"], "scan"].tolist()
-tables, failures = sort_failures(dict(zip(chosen, given.volumes, strict=True)))
-quality, unjudged = sort_failures(dict(zip(chosen, given.quality, strict=True)))
+tables, failures = sort_failures(dict(zip(scans.loc[scans["chosen"], "scan"], given.volumes, strict=True)))
+quality, unjudged = sort_failures(dict(zip(scans.loc[scans["chosen"], "scan"], given.quality, strict=True)))
 failures = unjudged | failures
 measured = scans[scans["chosen"] & ~scans["scan"].isin(list(failures))]
 records = {row.scan: snakemake.params.record.format(scan=row.scan, folder=row.folder) for row in measured.itertuples()}
@@ -42,6 +47,7 @@ kinds = dict(zip(metrics["scan"], metrics["input_kind"], strict=True))
 cohort, exclusions = assemble_cohort(volumes, scans, participants, failures, input_kinds=kinds)
 covariates = {} if participants is None else describe_participants(participants, settings["variables"])
 write_table(add_status(scans, failures), out.scans, describe_scans() | describe_status())
+write_table(report_participants(raw, participants, settings), out.columns, COLUMN_REPORT)
 write_table(metrics, out.metrics, describe_metrics(), digits=6)
 write_table(volumes, out.volumes, describe_volumes())
 write_table(cohort, out.cohort, describe_cohort(cohort, covariates))

@@ -16,13 +16,15 @@ from morpho.present.pictures import Picture
 class ReportTables:
     """Tables as they are on disk; each may have no rows.
 
-    `sample` is Table 1 as `morpho.infer.sharing.sample.render_sample` lays it out, with small cells removed if the
-    report is to be shared. The tables of scans (`metrics`, `deviations`, `comparison`) are None where the volumes come
-    from a table, so that no scan was measured here; `regions`, the table of regions, then is None as well.
+    `columns` says what each column of the participants table was read as. `sample` is Table 1 as
+    `morpho.infer.sharing.sample.render_sample` lays it out, with small cells removed if the report is to be shared. The
+    tables of scans (`metrics`, `deviations`, `comparison`) are None where the volumes come from a table, so that no
+    scan was measured here; `regions`, the table of regions, then is None as well.
     """
 
     flow: pd.DataFrame
     scans: pd.DataFrame
+    columns: pd.DataFrame
     exclusions: pd.DataFrame
     sample: pd.DataFrame
     sites: pd.DataFrame

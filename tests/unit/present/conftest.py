@@ -397,10 +397,17 @@ def make_run_cost() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["step", "n", "mean_s", "max_s", "cpu_s", "max_mb"])
 
 
+def make_columns() -> pd.DataFrame:
+    """Say what two columns of the participants table were read as."""
+    rows = [("dx", "group", "category", 7, 0, "control (3: HC)"), ("iq", "", "not used", 6, 1, "")]
+    return pd.DataFrame(rows, columns=["column", "used_as", "kind", "n_values", "n_missing", "content"])
+
+
 def make_report_tables(effects: pd.DataFrame, associations: pd.DataFrame) -> ReportTables:
     """All tables of a report."""
     return ReportTables(
-        flow=make_flow(), scans=make_scans(), exclusions=make_exclusions(), sample=make_sample(), sites=make_sites(),
+        flow=make_flow(), scans=make_scans(), columns=make_columns(), exclusions=make_exclusions(),
+        sample=make_sample(), sites=make_sites(),
         precision=make_precision(), claims=make_claims(), claim_tests=make_claim_tests(), effects=effects,
         sensitivity=make_sensitivity(effects), associations=associations, decisions=make_decisions(),
         agreement=make_agreement(), run_cost=make_run_cost(), metrics=make_metrics(), deviations=make_deviations(),

@@ -190,7 +190,8 @@ def present(
     content = ReportContent(
         tables=ReportTables(
             **shown, precision=precision, sample=render_sample(tables["sample"].fillna({"level": ""})), flow=flow,
-            scans=scans, exclusions=exclusions, decisions=decisions, agreement=study.make_agreement().iloc[:0],
+            scans=scans, columns=study.make_columns().iloc[:0], exclusions=exclusions, decisions=decisions,
+            agreement=study.make_agreement().iloc[:0],
             run_cost=study.make_run_cost().iloc[:0], metrics=None, deviations=None, comparison=None, regions=None,
         ),
         words=ReportWords(MEANINGS, VARIANTS, {}, said, methods, "report: {}"),

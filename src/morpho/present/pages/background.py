@@ -15,6 +15,10 @@ from morpho.present.wording import text_or
 EXCLUSION_LABELS = {
     "participant_id": "participant", "session_id": "session", "scan": "scan", "stage": "stage", "reason": "reason",
 }  # fmt: skip
+COLUMN_LABELS = {
+    "column": "column", "used_as": "used as", "kind": "read as", "n_values": "with value", "n_missing": "missing",
+    "content": "levels (rows: spellings), or lowest, middle and highest value",
+}  # fmt: skip
 SCAN_LABELS = {"participant_id": "participant", "session_id": "session", "path": "file", "reason": "reason"}
 COST_COLUMNS = (
     Column("step", "rule of the workflow", numeric=False),
@@ -50,6 +54,12 @@ def view_sample_page(content: ReportContent) -> dict[str, Any]:
             EXCLUSION_LABELS,
             caption="Who was left out, where and why",
             link=content.link("exclusions"),
+        ),
+        "columns": view_plain(
+            tables.columns.astype({"n_values": "str", "n_missing": "str"}),
+            COLUMN_LABELS,
+            caption="What the columns of the participants table were read as",
+            link=content.link("participants_columns"),
         ),
         "not_chosen": view_plain(
             _not_chosen(tables.scans),
