@@ -93,7 +93,7 @@ def build_cohort(measured: Path, work: Path, n_participants: int, rng: np.random
         name, is_patient = f"sub-{number + 1:05d}", number % 2 == 1
         t1w = work / "bids" / name / "anat" / f"{name}_T1w.nii.gz"
         t1w.parent.mkdir(parents=True)
-        t1w.write_bytes(b"")  # never opened: what is made from it is there already
+        t1w.write_bytes(b"stand-in")  # never opened: what is made from it is there already
         os.utime(t1w, (0, 0))
         for table in list(copy_scan(sources[number % len(sources)], work / "morpho" / name)):
             change_numbers(table, PLANTED_SHARE * is_patient, rng)

@@ -7,12 +7,15 @@ claims are tested. A tenth of the people comes twice.
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from measuring import BRAIN_MASK, GREY_MATTER, PREPROCESSED, REGIONS, VOLUMES
 
 from morpho.quality_metrics import METRICS
 from morpho.rois import TOTALS, read_rois
@@ -20,7 +23,6 @@ from morpho.rois import TOTALS, read_rois
 SECOND_VISITS = 0.1  # share of people
 MISSING = 0.03  # share of the cells of each clinical variable
 PLANTED = -0.02  # share of the hippocampus that patients lack
-FAILED = 0.002  # share of scans
 PEOPLE_PER_SITE = 50  # until there are 20 sites
 MOST_SITES = 20
 VOLUMES_MM3 = {"hippocampus": 4000, "amygdala": 1700, "prefrontal_cortex": 60_000, "anterior_cingulate": 6000}
@@ -33,6 +35,9 @@ TOTALS_MM3 = {
     "affine_tiv": 1_420_000,
 }
 OTHER_MM3 = 9000
+IMAGES = (
+    PREPROCESSED, BRAIN_MASK, GREY_MATTER, "label-WM_probseg.nii.gz", REGIONS,
+)  # fmt: skip
 # Middle of what config/config.yaml says of 30 adults, and about a third of the way to the next limit.
 METRIC_VALUES = {
     "brain_mask_volume_ml": (1400, 100), "grey_matter_ml": (620, 50), "white_matter_ml": (480, 45), "csf_ml": (330, 30),
@@ -69,7 +74,9 @@ class Cohort:
         return (self.people["participant_id"] + "_" + self.people["session_id"]).tolist()
 
 
-def simulate_cohort(n: int, rois: str | Path, rng: np.random.Generator) -> Cohort:
+def simulate_cohort(
+    n: int, rois: str | Path, rng: np.random.Generator, *, second_visits: float = SECOND_VISITS
+) -> Cohort:
     """Draw a cohort of n people; those who come twice have two rows.
 
     Parameters
@@ -80,9 +87,11 @@ def simulate_cohort(n: int, rois: str | Path, rng: np.random.Generator) -> Cohor
         Table of regions (``config/rois.tsv``).
     rng
         Source of everything random.
+    second_visits
+        Share of people who come twice.
     """
     first = _draw_people(n, rng)
-    again = first.sample(frac=SECOND_VISITS, random_state=rng)
+    again = first.sample(frac=second_visits, random_state=rng)
     again = again.assign(session_id="ses-2", weeks=rng.integers(8, 60, len(again)).astype(float))
     again["hamd"] = (again["hamd"] * rng.uniform(0.2, 1.1, len(again))).round()
     people = pd.concat([first, again]).sort_values(["participant_id", "session_id"])
@@ -178,4 +187,65 @@ def write_tables(cohort: Cohort, folder: Path) -> dict[str, Path]:
     keyed = pd.concat([cohort.people[["participant_id", "session_id"]], wide], axis=1)
     keyed.to_csv(files["volumes"], sep="\t", index=False, float_format="%.3f")
     cohort.people.to_csv(files["participants"], sep="\t", index=False, na_rep="n/a")
+    return files
+
+
+def write_bids(cohort: Cohort, folder: Path) -> None:
+    """Write a BIDS folder whose scans are no images, older than all else, and its participants.tsv."""
+    for person, session in cohort.people[["participant_id", "session_id"]].itertuples(index=False):
+        t1w = folder / person / session / "anat" / f"{person}_{session}_T1w.nii.gz"
+        t1w.parent.mkdir(parents=True)
+        t1w.write_bytes(b"stand-in")  # never opened: what is made from it is there already, or is only planned
+        os.utime(t1w, (0, 0))
+    cohort.people.to_csv(folder / "participants.tsv", sep="\t", index=False, na_rep="n/a")
+
+
+def write_measured(cohort: Cohort, folder: Path, shared: Path) -> None:
+    """Write what measuring leaves of every scan: tables, record, costs; images and pictures are links to one of each.
+
+    Parameters
+    ----------
+    cohort
+        People, volumes and metrics.
+    folder
+        Output folder of morpho.
+    shared
+        Folder for the files that all scans share.
+    """
+    shared.mkdir(parents=True, exist_ok=True)
+    files = _write_shared(shared)
+    record = json.dumps({"MeasuredWith": {"Code": "stand-in"}, "Software": {"morpho": "stand-in"}, "Stages": {}})
+    places = [f"{roi}\t{side}" for roi, side in cohort.volumes.columns]
+    metrics = cohort.metrics.assign(mask_parts=1)
+    rows = zip(cohort.scans, cohort.volumes.to_numpy(), metrics.itertuples(index=False), strict=True)
+    for scan, volumes, values in rows:
+        place = folder.joinpath(*scan.split("_"))
+        for name in ("anat", "figures"):
+            (place / name).mkdir(parents=True)
+        lines = [f"{where}\t500\t{value:.3f}" for where, value in zip(places, volumes, strict=True)]
+        table = "\n".join(["roi\themisphere\tn_voxels\tvolume_mm3", *lines, ""])
+        (place / "anat" / f"{scan}_{VOLUMES}").write_text(table)
+        cells = "\t".join(["whole_head", *(f"{value:.6g}" for value in values)])
+        head = "\t".join(["input_kind", *metrics.columns])
+        (place / "anat" / f"{scan}_desc-quality_metrics.tsv").write_text(f"{head}\n{cells}\n")
+        (place / "anat" / f"{scan}_desc-stages_provenance.json").write_text(record)
+        for name, source in files.items():
+            os.link(source, place / name.format(scan=scan))
+        for rule in ("measure_scan", "plot_overlay"):
+            log = folder.joinpath("logs", rule, *scan.split("_"), f"{scan}.benchmark.tsv")
+            log.parent.mkdir(parents=True)
+            log.write_text("s\tmax_rss\tcpu_time\n60.0\t900.0\t50.0\n")
+
+
+def _write_shared(folder: Path) -> dict[str, Path]:
+    """Write one file of each kind; gives its name below the folder of a scan -> file. Pictures have a usual size."""
+    content = {
+        **{f"anat/{{scan}}_{name}": b"stand-in" for name in IMAGES},
+        "figures/{scan}_desc-regions_T1w.png": b"stand-in",
+        "figures/{scan}_desc-regions_T1w.webp": b"\0" * 68_000,
+        "figures/{scan}_desc-thumbnail_T1w.webp": b"\0" * 6_500,
+    }
+    files = {name: folder / f"{number}" for number, name in enumerate(content)}
+    for name, path in files.items():
+        path.write_bytes(content[name])
     return files
