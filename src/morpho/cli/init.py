@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from morpho.cli.check_study import check_study
 from morpho.cli.guess_roles import count_groups, guess_roles
 from morpho.cli.guess_scans import guess_scans, match_people
 from morpho.cli.guess_variables import VariableGuesses, guess_variables
-from morpho.cli.people import list_counts, read_people
+from morpho.cli.people import People, list_counts, read_people
 from morpho.cli.pipeline import read_default_config
 from morpho.cli.run_options import Parser
 from morpho.cli.study_file import Study, write_study
@@ -29,6 +29,7 @@ from morpho.user_tables import list_some
 
 LONGEST_TITLE = 80
 SMALL_GROUP = 20
+GROUPS = 2
 
 
 def run_init(arguments: Sequence[str]) -> int:
@@ -214,13 +215,29 @@ def _say_people(study: Study, scans: pd.DataFrame) -> list[str]:
         lines.append(f"with scan, but not in participants.tsv: {len(without_row)} ({list_some(without_row)})")
     scanned = scans.loc[scans["chosen"], "participant_id"]
     groups = count_groups(study.people, study.roles["group"], set(scanned))
-    if groups:
-        small = min(groups.values())
-        lines.append(f"people with scans: {list_counts(groups)}")
-        if small < read_default_config()["models"]["min_group_size"]:
-            lines.append("a group is too small: groups are not compared")
-        elif small < SMALL_GROUP:
-            lines.append(f"a group has fewer than {SMALL_GROUP} people: the report says what such a sample can find")
+    return [*lines, *_say_groups(groups, _count_columns(study, study.people))] if groups else lines
+
+
+def _count_columns(study: Study, people: People) -> int:
+    """Columns of the default model: two groups, covariates, head size, and sites but one."""
+    site = study.roles["site"].column
+    n_covariates = sum(study.roles[role].column is not None for role in ("age", "sex"))
+    return GROUPS + n_covariates + 1 + (len(people.count(site)) - 1 if site else 0)
+
+
+def _say_groups(groups: Mapping[str, int], n_columns: int) -> list[str]:
+    """How large the groups are, and whether the default model can compare them."""
+    models = read_default_config()["models"]
+    small, everybody = min(groups.values()), sum(groups.values())
+    lines = [f"people with scans: {list_counts(groups)}"]
+    if small < models["min_group_size"]:
+        return [*lines, "a group is too small: groups are not compared"]
+    if everybody - n_columns < models["min_residual_df"]:
+        needed = n_columns + models["min_residual_df"]
+        few = f"{everybody} people are too few to compare groups with age, sex, site and head size: it takes {needed}"
+        return [*lines, f"{few}, or fewer covariates (models.covariates)"]
+    if small < SMALL_GROUP:
+        lines.append(f"a group has fewer than {SMALL_GROUP} people: the report says what such a sample can find")
     return lines
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from morpho.cli.check_study import check_study
-from morpho.cli.init import run_init, suggest_output
+from morpho.cli.init import _say_groups, run_init, suggest_output
 from morpho.errors import BidsError, CommandLineError, ParticipantsError
 
 TABLE = "participant_id\tGender\tAge\tdx\tHDRS17\n" + "".join(
@@ -97,6 +97,17 @@ def test_group_that_is_too_small_is_said(bids_dir: Path, capsys: pytest.CaptureF
     (bids_dir / "participants.tsv").write_text(table, encoding="utf-8")
     run_init([str(bids_dir)])
     assert "a group is too small: groups are not compared" in capsys.readouterr().out
+
+
+def test_sample_that_is_too_small_for_the_default_model_is_said(
+    bids_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_init([str(bids_dir)])
+    # Two groups, age, sex and head size are 5 columns; models.min_residual_df asks for 10 people more.
+    assert "6 people are too few to compare groups" in capsys.readouterr().out
+    assert "it takes 15" in " ".join(_say_groups({"control": 7, "patient": 7}, 5))
+    assert "fewer than 20 people" in _say_groups({"control": 7, "patient": 8}, 5)[-1]
+    assert len(_say_groups({"control": 20, "patient": 20}, 5)) == 1
 
 
 def test_file_that_exists_is_only_written_over_by_force(bids_dir: Path) -> None:
