@@ -211,10 +211,10 @@ def test_a_second_run_has_nothing_to_do(bids, distributed):
 def test_a_run_through_three_commands_goes_on_after_its_end(bids, local, tmp_path):
     """Two scans and the cohort are left to do; Snakemake is killed while it waits for the scans, and called again."""
     shutil.copytree(local / "out", tmp_path / "out")
-    for done in ("sub-02", "sub-05", "group", "report"):
+    for done in ("sub-02", "sub-05", "group", "report", "logs"):
         shutil.rmtree(tmp_path / "out" / done)
     with run_workflow("cluster-generic", bids, tmp_path) as workflow:
-        wait_for(lambda: list_jobs(state="RUNNING", name="(null)morpho-scan"), "a scan was measured", workflow)
+        wait_for(lambda: [*tmp_path.glob("out/logs/measure_scan/*/*.log")], "a scan was measured", workflow)
         workflow.process.send_signal(signal.SIGKILL)
         workflow.finish()
     jobs = list_jobs(state="RUNNING", name="(null)morpho-scan")
