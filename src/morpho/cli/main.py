@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandLineError as error:
         remark(f"morpho: {error}")
         return WRONG_USAGE
-    except MorphoError as error:
+    except (MorphoError, OSError) as error:
         remark(f"morpho: {error}")
         return FAILED
     except KeyboardInterrupt:

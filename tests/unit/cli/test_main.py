@@ -20,7 +20,12 @@ def test_console_script_is_this_function() -> None:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(CommandLineError("wrong"), 2), (ParticipantsError("wrong"), 1), (KeyboardInterrupt(), 130)],
+    [
+        (CommandLineError("wrong"), 2),
+        (ParticipantsError("wrong"), 1),
+        (OSError("no disk"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
 )
 def test_errors_are_one_line_and_a_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, status: int
