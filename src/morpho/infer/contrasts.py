@@ -86,7 +86,7 @@ def find_contrast(effect: Effect, data: pd.DataFrame, design: patsy.DesignInfo) 
     DesignError
         If a level has nobody, so that nothing is known of it.
     """
-    contrast = np.zeros(len(design.column_names))
+    contrast, data = np.zeros(len(design.column_names)), code_levels(data)
     for values, weight in _list_points(effect, data):
         contrast += weight * _predict_row(values, data, design)
     contrast[np.abs(contrast) < 1e-12 * np.abs(contrast).max(initial=0)] = 0
@@ -105,6 +105,7 @@ def find_reference(effect: Effect, data: pd.DataFrame, design: patsy.DesignInfo)
     -------
     Weights, shape (columns of the design,).
     """
+    data = code_levels(data)
     negative = {level: -weight for level, weight in (effect.weights or {}).items() if weight < 0}
     rows = [share * _predict_row({effect.of: level, **effect.where}, data, design) for level, share in negative.items()]
     reference: Array = np.sum(rows, axis=0) / sum(negative.values())
@@ -213,7 +214,6 @@ def _list_moves(
 
 def _predict_row(values: Mapping[str, Any], data: pd.DataFrame, design: patsy.DesignInfo) -> Array:
     """Average design row of the people after some of their values were changed."""
-    data = code_levels(data)
     moved = data.copy()
     for name, value in values.items():
         if isinstance(value, str) and value not in (seen := set(data[name].unique().tolist())):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import statsmodels.api as sm
 from scipy import stats
 
 from morpho.errors import DesignError
@@ -155,7 +154,7 @@ def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
     """
     check_spread(sample.data["volume_mm3"], sample.outcome)
     X, contrast = plan.X.to_numpy(), plan.contrast
-    fit = sm.OLS(sample.data["volume_mm3"].to_numpy(dtype=float), X).fit()
+    fit = plan.fit(sample.data["volume_mm3"].to_numpy(dtype=float))
     if fit.ssr <= NO_RESIDUAL * fit.centered_tss:
         names = ", ".join(map(str, plan.X.columns))
         msg = f"{sample.outcome} is reproduced exactly by {names}: no residual is left to test against"

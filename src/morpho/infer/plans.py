@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import statsmodels.api as sm
 
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, find_contrast, find_reference
 from morpho.infer.design import MIN_RESIDUAL_DF, Sample
-from morpho.infer.levels import build_matrix
+from morpho.infer.levels import build_matrix, code_levels
 
 RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
+
+OF_DESIGN = ("pinv_wexog", "normalized_cov_params", "wexog_singular_values", "rank")  # attributes of sm.OLS
 
 Array = npt.NDArray[np.float64]
 
@@ -31,7 +34,7 @@ class Plan:
 
     `contrast` gives the coefficients' weights, `reference` those of the mean from which a difference starts (of the
     overall mean, for a slope), `by_level` those of each level of the variable of interest; `alone` is the unit variance
-    that the effect would have without covariates.
+    that the effect would have without covariates. `solved` keeps what statsmodels finds out about the design alone.
     """
 
     X: pd.DataFrame
@@ -40,6 +43,16 @@ class Plan:
     of: str
     by_level: Mapping[object, Array]
     alone: float
+    solved: dict[str, Any] = field(default_factory=dict)
+
+    def fit(self, volume_mm3: Array) -> sm.regression.linear_model.RegressionResults:
+        """Fit the design to volumes by ordinary least squares; it is decomposed the first time only."""
+        model = sm.OLS(volume_mm3, self.X.to_numpy())
+        for name, value in self.solved.items():
+            setattr(model, name, value)
+        fit = model.fit()
+        self.solved.update({name: getattr(model, name) for name in OF_DESIGN})
+        return fit
 
 
 def plan_effect(sample: Sample, effect: Effect) -> Plan:
@@ -61,15 +74,15 @@ def plan_effect(sample: Sample, effect: Effect) -> Plan:
     DesignError
         If a variable of interest does not vary, columns repeat each other, or too few people remain.
     """
-    X = build_design(sample)
+    X, data = build_design(sample), code_levels(sample.data)
     reference, by_level = X.to_numpy().mean(axis=0), {}
     if effect.weights is not None:
-        reference = find_reference(effect, sample.data, X.design_info)
+        reference = find_reference(effect, data, X.design_info)
         by_level = {
-            level: find_reference(Effect(of=effect.of, weights={level: -1.0}), sample.data, X.design_info)
-            for level in dict.fromkeys(sample.data[effect.of])
+            level: find_reference(Effect(of=effect.of, weights={level: -1.0}), data, X.design_info)
+            for level in dict.fromkeys(data[effect.of].tolist())
         }
-    contrast = find_contrast(effect, sample.data, X.design_info)
+    contrast = find_contrast(effect, data, X.design_info)
     return Plan(X, contrast, reference, effect.of, by_level, _vary_alone(sample, effect))
 
 
