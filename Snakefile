@@ -21,6 +21,7 @@ include: "workflow/rules/quality.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/start.smk"
 include: "workflow/rules/messages.smk"
 
 

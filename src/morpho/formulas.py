@@ -33,6 +33,7 @@ LARGEST_POWER = 6
 MOST_KNOTS = 20
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBERS = frozenset({"nan", "inf", "infinity"})  # words that patsy takes for numbers
 _PLAIN_NODES = (
     ast.Name, ast.Constant, ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.List, ast.Tuple, ast.Attribute,
     ast.Load, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd,
@@ -48,7 +49,8 @@ def quote_name(name: str) -> str:
     >>> quote_name("age_years"), quote_name("HADS-anx"), quote_name("class")
     ('age_years', 'Q("HADS-anx")', 'Q("class")')
     """
-    is_plain = _PLAIN_NAME.fullmatch(name) is not None and not keyword.iskeyword(name)
+    is_word = _PLAIN_NAME.fullmatch(name) is not None and not keyword.iskeyword(name)
+    is_plain = is_word and name.lower() not in _NUMBERS
     return name if is_plain else f"Q({json.dumps(name, ensure_ascii=False)})"
 
 

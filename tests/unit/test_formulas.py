@@ -87,6 +87,8 @@ def test_any_text_is_taken_or_refused(right: str) -> None:
 @example("\\")
 @example("ﬁeld")
 @example("lambda")
+@example("NaN")
+@example("Infinity")
 def test_every_name_of_a_column_enters_a_formula_as_itself(name: str) -> None:
     formula = f"volume ~ {quote_name(name)} + sex"
     check_formula(formula)

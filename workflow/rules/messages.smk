@@ -1,17 +1,10 @@
-"""Says at the start of a run what lies ahead, and at its end how many scans made it, which failed, and how to go on.
-
-One run at a time may work in an output folder (morpho.run_lock).
-"""
+"""Says at the end of a run how many scans made it, which failed and why, where the report is, and how to go on."""
 
 from datetime import datetime
 
 from snakemake.logging import logger
 
-from morpho.disk import describe_room, free_mb
-from morpho.run_lock import RunLockError, hold_lock
 from morpho.run_summary import FailedStep, describe_stop, summarise_run
-
-LOCKS = []
 
 
 def run_seconds():
@@ -29,24 +22,6 @@ def failed_steps():
 def count_not_run():
     """Number of jobs that are still to do."""
     return len(workflow.scheduler.remaining_jobs) + len(workflow.scheduler.running)
-
-
-def start_run():
-    """Take the output folder, write down which scans were found, and say whether the disk has room for them."""
-    try:
-        LOCKS.append(hold_lock(OUT))
-    except RunLockError as error:
-        raise WorkflowError(f"morpho: {error}")
-    write_table(SCANS, MANIFEST, describe_scans())
-    n_to_measure = sum(job.rule.name == "measure_scan" for job in workflow.dag.needrun_jobs())
-    room = describe_room(n_to_measure, free_mb(Path(OUT)))
-    if room:
-        logger.warning(room)
-
-
-onstart:
-    if PLANS:
-        start_run()
 
 
 onsuccess:

@@ -83,7 +83,7 @@ def find_pictures(scans: Iterable[str], pictures: Sequence[str], thumbnails: Seq
     scans
         Names.
     pictures, thumbnails
-        One path per scan, in the same order.
+        One path per scan, in the same order; both may be empty.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def find_pictures(scans: Iterable[str], pictures: Sequence[str], thumbnails: Seq
     files: dict[str, Path] = {}
     failures: dict[str, Failure] = {}
     for folder, paths in (("pictures", pictures), ("thumbnails", thumbnails)):
-        drawn, failed = sort_failures(dict(zip(scans, paths, strict=True)))
+        drawn, failed = sort_failures(dict(zip(scans, paths, strict=bool(paths))))
         files |= {f"{folder}/{scan}.webp": path for scan, path in drawn.items()}
         failures |= failed
     return ScanFiles(files, {scan: _describe_failure(failure) for scan, failure in failures.items()})
