@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import platform
 from datetime import datetime
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 from morpho.errors import MorphoError
+
+LOGGER = logging.getLogger(__name__)
 
 LOCK_FILE = ".morpho.lock"
 
@@ -28,7 +31,7 @@ def hold_lock(output_dir: str | Path) -> TextIO:
 
     Returns
     -------
-    The open lock file: the lock is held as long as it is open.
+    The open lock file: the lock is held as long as it is open. A file system that cannot lock gives a warning instead.
 
     Raises
     ------
@@ -49,6 +52,8 @@ def hold_lock(output_dir: str | Path) -> TextIO:
             "output_dir to another folder. Nothing was changed."
         )
         raise RunLockError(message) from error
+    except OSError as error:  # such as Lustre that is mounted without flock
+        LOGGER.warning("%s cannot be locked (%s). See to it that no second run works in it", folder.absolute(), error)
     file.truncate(0)
     file.write(f"process {os.getpid()} on {platform.node()}, since {datetime.now():%Y-%m-%d %H:%M}\n")
     file.flush()

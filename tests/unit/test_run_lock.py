@@ -1,5 +1,7 @@
 """One run at a time in an output folder; a killed run leaves no lock behind."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -37,3 +39,13 @@ def test_other_folders_are_free(tmp_path: Path) -> None:
     assert str(os.getpid()) in Path(one.name).read_text()
     one.close()
     other.close()
+
+
+def test_a_file_system_that_cannot_lock_is_named_and_used(tmp_path, monkeypatch, caplog) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    hold_lock(tmp_path).close()
+    assert f"{tmp_path} cannot be locked" in caplog.text
+    assert str(os.getpid()) in (tmp_path / ".morpho.lock").read_text()
