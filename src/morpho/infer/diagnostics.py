@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import statsmodels.api as sm
-from statsmodels.stats.diagnostic import het_breuschpagan
+from scipy import stats
 
 HIGH_LEVERAGE = 2.0  # times the mean leverage
 ALONE = 1e-9
+OF_DESIGN = ("pinv_wexog", "normalized_cov_params", "wexog_singular_values", "rank")  # attributes of a fitted sm.OLS
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,38 @@ def diagnose(fit: sm.regression.linear_model.RegressionResults) -> Diagnostics:
         cook_max=float(np.max(cook, initial=0.0)),
         studentised_max=float(np.max(np.abs(studentise(internal, fit.df_resid)), initial=0.0)),
         n_high_leverage=int(np.sum(leverage > HIGH_LEVERAGE * leverage.mean())),
-        breusch_pagan_p=float(het_breuschpagan(fit.resid, fit.model.exog)[1]),
+        breusch_pagan_p=_test_spread(fit),
     )
+
+
+def _test_spread(fit: sm.regression.linear_model.RegressionResults) -> float:
+    """Koenker's form of the Breusch-Pagan test, as `statsmodels.stats.diagnostic.het_breuschpagan` makes it.
+
+    The design is that of the fit, whose decomposition is used again.
+    """
+    n, n_columns = fit.model.exog.shape
+    model = share_design(fit.model, np.asarray(fit.resid) ** 2)
+    return float(stats.chi2.sf(n * model.fit().rsquared, n_columns - 1))
+
+
+def share_design(known: sm.OLS, outcome: np.typing.NDArray[np.float64]) -> sm.OLS:
+    """Set another outcome against the design of a fitted model, without decomposing it again.
+
+    Parameters
+    ----------
+    known
+        Fitted by ordinary least squares.
+    outcome
+        Shape (people,).
+
+    Returns
+    -------
+    Model to fit; results are those of a model of its own to the last digit.
+    """
+    model = sm.OLS(outcome, known.exog)
+    for name in OF_DESIGN:
+        setattr(model, name, getattr(known, name))
+    return model
 
 
 def studentise(internal: np.typing.NDArray[np.float64], df: float) -> np.typing.NDArray[np.float64]:

@@ -21,7 +21,7 @@ from morpho.infer.contrasts import Effect
 from morpho.infer.design import Model, Sample, select_sample
 from morpho.infer.diagnostics import Diagnostics, diagnose
 from morpho.infer.plans import Plan, check_spread, plan_effect
-from morpho.stats.linear import fit_linear, hc3_se
+from morpho.stats.linear import hc3_se
 
 logger = logging.getLogger(__name__)
 
@@ -154,14 +154,15 @@ def fit_effect(sample: Sample, plan: Plan, confidence: float) -> EffectFit:
     """
     check_spread(sample.data["volume_mm3"], sample.outcome)
     X, contrast = plan.X.to_numpy(), plan.contrast
-    fit = plan.fit(sample.data["volume_mm3"].to_numpy(dtype=float))
+    volume_mm3 = sample.data["volume_mm3"].to_numpy(dtype=float)
+    fit = plan.fit(volume_mm3)
     if fit.ssr <= NO_RESIDUAL * fit.centered_tss:
         names = ", ".join(map(str, plan.X.columns))
         msg = f"{sample.outcome} is reproduced exactly by {names}: no residual is left to test against"
         raise DesignError(msg)
     unit_variance = float(contrast @ fit.normalized_cov_params @ contrast)
     test = fit.t_test(contrast)
-    se_hc3 = float(hc3_se(fit_linear(sample.data[["volume_mm3"]].to_numpy(dtype=float), X), X, contrast)[0])
+    se_hc3 = float(hc3_se(plan.fit_again(volume_mm3), X, contrast)[0])
     ci_low, ci_high = np.ravel(test.conf_int(1 - confidence))
     term_residual = X @ fit.normalized_cov_params @ contrast / unit_variance
     estimate, residual = test.effect.item(), np.asarray(fit.resid)

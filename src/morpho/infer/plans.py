@@ -19,11 +19,11 @@ import statsmodels.api as sm
 from morpho.errors import DesignError
 from morpho.infer.contrasts import Effect, find_contrast, find_reference
 from morpho.infer.design import MIN_RESIDUAL_DF, Sample
+from morpho.infer.diagnostics import share_design
 from morpho.infer.levels import build_matrix, code_levels
+from morpho.stats.linear import LinearFit, decompose, fit_linear
 
 RANK_TOLERANCE = 1e-9  # smallest singular value of the design, its columns at length 1, relative to the largest
-
-OF_DESIGN = ("pinv_wexog", "normalized_cov_params", "wexog_singular_values", "rank")  # attributes of sm.OLS
 
 Array = npt.NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Plan:
 
     `contrast` gives the coefficients' weights, `reference` those of the mean from which a difference starts (of the
     overall mean, for a slope), `by_level` those of each level of the variable of interest; `alone` is the unit variance
-    that the effect would have without covariates. `solved` keeps what statsmodels finds out about the design alone.
+    that the effect would have without covariates. `solved` keeps the decompositions of the design.
     """
 
     X: pd.DataFrame
@@ -43,16 +43,20 @@ class Plan:
     of: str
     by_level: Mapping[object, Array]
     alone: float
-    solved: dict[str, Any] = field(default_factory=dict)
+    solved: list[Any] = field(default_factory=list)
 
     def fit(self, volume_mm3: Array) -> sm.regression.linear_model.RegressionResults:
-        """Fit the design to volumes by ordinary least squares; it is decomposed the first time only."""
-        model = sm.OLS(volume_mm3, self.X.to_numpy())
-        for name, value in self.solved.items():
-            setattr(model, name, value)
-        fit = model.fit()
-        self.solved.update({name: getattr(model, name) for name in OF_DESIGN})
-        return fit
+        """Fit the design to volumes by ordinary least squares with statsmodels."""
+        if not self.solved:
+            X = self.X.to_numpy()
+            self.solved[:] = [sm.OLS(volume_mm3, X), decompose(X)]
+            self.solved[0].fit()
+        return share_design(self.solved[0], volume_mm3).fit()
+
+    def fit_again(self, volume_mm3: Array) -> LinearFit:
+        """Fit the same with `morpho.stats.linear`."""
+        self.fit(volume_mm3)
+        return fit_linear(volume_mm3[:, None], self.solved[1])
 
 
 def plan_effect(sample: Sample, effect: Effect) -> Plan:

@@ -64,7 +64,30 @@ class JointTest:
     partial_eta_squared: FloatArray
 
 
-def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike) -> LinearFit:
+@dataclass(frozen=True)
+class Decomposition:
+    """A design as basis (n, p) @ triangle (p, p); `lengths` (p,) make columns of mm3 and of dm3 alike."""
+
+    basis: FloatArray
+    triangle: FloatArray
+    lengths: FloatArray
+
+
+def decompose(X: npt.ArrayLike) -> Decomposition:
+    """Decompose a design once for several calls of `fit_linear`, which says what is refused."""
+    design = _as_matrix(X, "design")
+    lengths = measure_columns(design)
+    basis, triangle = np.linalg.qr(design / lengths)
+    if dependent := _name_dependent(triangle):
+        msg = (
+            f"Columns {dependent} of the design (from 0) depend on each other: their effects cannot be told apart. "
+            "Drop a term, or merge levels of one."
+        )
+        raise DesignError(msg)
+    return Decomposition(basis, triangle, lengths)
+
+
+def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike | Decomposition) -> LinearFit:
     """Fit every outcome to the same design by least squares.
 
     Parameters
@@ -82,32 +105,22 @@ def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike) -> LinearFit:
     ------
     DesignError
         If a value is missing, no degree of freedom is left, or columns of the design depend on each other.
-
-    Notes
-    -----
-    Columns are scaled to length 1 first, so that a design in mm3 is judged like one in dm3.
     """
-    outcomes, design = _as_matrix(Y, "outcomes"), _as_matrix(X, "design")
-    n, p = design.shape
+    outcomes = _as_matrix(Y, "outcomes")
+    n, p = X.basis.shape if isinstance(X, Decomposition) else _as_matrix(X, "design").shape
     if len(outcomes) != n or n <= p:
         msg = (
             f"Outcomes of {len(outcomes)} people and a design of {n} people and {p} columns make no model. Give both "
             "the same people, more of them than columns: add people or drop covariates."
         )
         raise DesignError(msg)
-    lengths = measure_columns(design)
-    basis, triangle = np.linalg.qr(design / lengths)
-    if dependent := _name_dependent(triangle):
-        msg = (
-            f"Columns {dependent} of the design (from 0) depend on each other: their effects cannot be told apart. "
-            "Drop a term, or merge levels of one."
-        )
-        raise DesignError(msg)
+    solved = X if isinstance(X, Decomposition) else decompose(X)
+    basis = solved.basis
     projected = basis.T @ outcomes
     residuals = outcomes - basis @ projected
     explained = np.linalg.norm(residuals, axis=0) <= RELATIVE_ZERO * np.linalg.norm(outcomes, axis=0)
     residuals[:, explained] = 0
-    inverse = linalg.solve_triangular(triangle, np.eye(p)) / lengths[:, None]
+    inverse = linalg.solve_triangular(solved.triangle, np.eye(p)) / solved.lengths[:, None]
     return LinearFit(
         coefficients=inverse @ projected,
         residuals=residuals,

@@ -118,7 +118,7 @@ def complete_question(study: Study, question: ChangeQuestion) -> ChangeQuestion:
 
 def find_members(study: Study, population: Mapping[str, Sequence[str]]) -> pd.Index[str]:
     """Find the people who have one of the wanted levels in every column of a population."""
-    members = set(study.visits["participant_id"])
+    members = set(study.visits["participant_id"].tolist())
     for column, levels in population.items():
         values = settle_values(study, column)
         members &= set(values.index[values.astype(str).isin(levels)])

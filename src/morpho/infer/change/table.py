@@ -113,7 +113,7 @@ def describe_arms(estimate: ChangeEstimate, confidence: float) -> list[dict[str,
     return [
         {"arm": f"{arm} {side}".strip(), **_describe_arm(scans, arm, confidence), **model}
         for side, scans in estimate.scans.items()
-        for arm in sorted(set(scans.arms))
+        for arm in sorted(scans.arms.unique().tolist())
     ]
 
 
