@@ -98,6 +98,12 @@ def wait_for(what: Callable[[], object], why: str, workflow: Workflow) -> None:
         time.sleep(POLL_S)
 
 
+def scans_that_say(folder: Path, words: str) -> list[str]:
+    """Scans in whose logs these words stand."""
+    logs = folder.glob("out/logs/measure_scan/*/*.log")
+    return [path.stem for path in logs if words in path.read_text(encoding="utf-8")]
+
+
 def command(profile: str, bids: Path, folder: Path, *arguments: str) -> list[str]:
     places = [f"bids_dir={bids}", f"output_dir={folder / 'out'}"]
     call = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
@@ -175,7 +181,7 @@ def distributed(bids, tmp_path_factory):
     folder = tmp_path_factory.mktemp("slurm")
     with run_workflow("slurm", bids, folder, "--set-resources", *STARVED) as workflow:
         wait_for(starved_jobs, "a job ran out of memory", workflow)
-        wait_for(measuring, "a scan was measured", workflow)
+        wait_for(lambda: len(scans_that_say(folder, "stage preprocess: done in")) > 2, "a stage was done", workflow)
         slurm("scancel", measuring()[0].number)
         wait_for(lambda: ended_jobs("CANCELLED"), "a job was cancelled", workflow)
         wait_for(lambda: measuring("node2"), "a scan was measured on node2", workflow)
@@ -186,11 +192,11 @@ def distributed(bids, tmp_path_factory):
     return folder
 
 
-@pytest.mark.usefixtures("distributed")
-def test_the_faults_happened_and_every_job_was_made_good():
+def test_the_faults_happened_and_every_job_was_made_good(distributed):
     assert len(starved_jobs()) == 1
     assert len(ended_jobs("CANCELLED")) == 1
     assert ended_jobs("NODE_FAIL")
+    assert scans_that_say(distributed, "stage preprocess: done before"), "what was done of a scan is not done again"
     # A scan and its picture share a job, and so do all steps of the cohort.
     assert len(ended_jobs("COMPLETED")) == 2 * N_PER_GROUP + 1
 
@@ -214,7 +220,7 @@ def test_a_run_through_three_commands_goes_on_after_its_end(bids, local, tmp_pat
     for done in ("sub-02", "sub-05", "group", "report", "logs"):
         shutil.rmtree(tmp_path / "out" / done)
     with run_workflow("cluster-generic", bids, tmp_path) as workflow:
-        wait_for(lambda: [*tmp_path.glob("out/logs/measure_scan/*/*.log")], "a scan was measured", workflow)
+        wait_for(lambda: scans_that_say(tmp_path, "started"), "a scan was measured", workflow)
         workflow.process.send_signal(signal.SIGKILL)
         workflow.finish()
     jobs = list_jobs(state="RUNNING", name="(null)morpho-scan")
