@@ -37,9 +37,9 @@ class LinearFit:
 
 @dataclass(frozen=True)
 class ContrastTest:
-    """A weighted sum of coefficients, for each outcome; `t` and two-sided `p` are NaN for one without residuals.
+    """A weighted sum of coefficients of each outcome, (m,); `t` and two-sided `p` are NaN for one without residuals.
 
-    Arrays have shape (m,); `unit_variance` is the variance of the estimate when the residual variance is 1.
+    `unit_variance` is the variance of the estimate when the residual variance is 1.
     """
 
     estimate: FloatArray
@@ -74,15 +74,19 @@ class Decomposition:
 
 
 def decompose(X: npt.ArrayLike) -> Decomposition:
-    """Decompose a design once for several calls of `fit_linear`, which says what is refused."""
+    """Decompose a design of shape (n, p) once for several calls of `fit_linear`.
+
+    Raises
+    ------
+    DesignError
+        If a value is missing, or columns depend on each other.
+    """
     design = _as_matrix(X, "design")
     lengths = measure_columns(design)
     basis, triangle = np.linalg.qr(design / lengths)
     if dependent := _name_dependent(triangle):
-        msg = (
-            f"Columns {dependent} of the design (from 0) depend on each other: their effects cannot be told apart. "
-            "Drop a term, or merge levels of one."
-        )
+        told = "depend on each other: their effects cannot be told apart. Drop a term, or merge levels of one."
+        msg = f"Columns {dependent} of the design (from 0) {told}"
         raise DesignError(msg)
     return Decomposition(basis, triangle, lengths)
 
@@ -95,7 +99,7 @@ def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike | Decomposition) -> LinearFit:
     Y : shape (n, m)
         Outcomes, one column each, without gaps.
     X : shape (n, p)
-        Design with its intercept, n above p.
+        Design with its intercept, n above p; or its `Decomposition`.
 
     Returns
     -------
@@ -115,9 +119,8 @@ def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike | Decomposition) -> LinearFit:
         )
         raise DesignError(msg)
     solved = X if isinstance(X, Decomposition) else decompose(X)
-    basis = solved.basis
-    projected = basis.T @ outcomes
-    residuals = outcomes - basis @ projected
+    projected = solved.basis.T @ outcomes
+    residuals = outcomes - solved.basis @ projected
     explained = np.linalg.norm(residuals, axis=0) <= RELATIVE_ZERO * np.linalg.norm(outcomes, axis=0)
     residuals[:, explained] = 0
     inverse = linalg.solve_triangular(solved.triangle, np.eye(p)) / solved.lengths[:, None]
@@ -126,7 +129,7 @@ def fit_linear(Y: npt.ArrayLike, X: npt.ArrayLike | Decomposition) -> LinearFit:
         residuals=residuals,
         residual_variance=np.einsum("ij,ij->j", residuals, residuals) / (n - p),
         unit_covariance=inverse @ inverse.T,
-        leverage=np.einsum("ij,ij->i", basis, basis),
+        leverage=np.einsum("ij,ij->i", solved.basis, solved.basis),
         df=n - p,
     )
 
@@ -278,10 +281,8 @@ def _as_matrix(values: npt.ArrayLike, name: str) -> FloatArray:
     """Take a table of finite numbers."""
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or not np.isfinite(matrix).all():
-        msg = (
-            f"The {name} must be a table (people x columns) of finite numbers; got {matrix.ndim} axes and "
-            f"{int((~np.isfinite(matrix)).sum())} values that are missing or infinite. Leave such people out."
-        )
+        seen = f"{matrix.ndim} axes and {int((~np.isfinite(matrix)).sum())} values that are missing or infinite"
+        msg = f"The {name} must be a table (people x columns) of finite numbers; got {seen}. Leave such people out."
         raise DesignError(msg)
     return matrix
 
