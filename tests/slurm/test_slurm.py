@@ -99,7 +99,7 @@ def wait_for(what: Callable[[], object], why: str, workflow: Workflow) -> None:
 
 
 def scans_that_say(folder: Path, words: str) -> list[str]:
-    """Scans in whose logs these words stand."""
+    """Name the scans in whose logs these words stand."""
     logs = folder.glob("out/logs/measure_scan/*/*.log")
     return [path.stem for path in logs if words in path.read_text(encoding="utf-8")]
 
