@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from morpho.present.panels import MOST_POINTS
 from morpho.present.verdicts import DESCRIBED, group_verdicts, is_judged
 from morpho.present.wording import (
     NOT_THE_SAME,
@@ -163,6 +164,7 @@ def caption_group_distributions(effects: pd.DataFrame, *, family: str, confidenc
         "to these covariates beyond their mean is taken off. Each point is one person, spread sideways at random; "
         "boxes show the median and quartiles, whiskers the range within 1.5 interquartile ranges; diamonds with bars "
         f"the mean and its {percent_of(confidence)} confidence interval within the group. Axes do not start at zero.",
+        tell_points(fitted),
         describe_groups(fitted, comparison, reference),
         describe_refused(chosen),
     ]
@@ -194,6 +196,7 @@ def caption_severity_association(associations: pd.DataFrame, *, family: str, sca
         f"(partial regression), {family} regions, n = {format_counts(fitted['n'])}. Each point is one person. The line "
         f"has the slope of the model, the band its {percent_of(confidence)} confidence interval; r is the partial "
         "correlation with its interval, not corrected for the number of regions.",
+        tell_points(fitted),
         describe_refused(chosen),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -223,6 +226,17 @@ def caption_effects_on_brain(effects: pd.DataFrame) -> str:
         describe_refused(sided),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def tell_points(fitted: pd.DataFrame) -> str:
+    """Say that not everybody is drawn, if any group of a table of fitted models has more than `MOST_POINTS` people."""
+    names = [name for name in ("n_reference", "n_comparison") if name in fitted] or ["n"]
+    if fitted.empty or not (fitted[names] > MOST_POINTS).any(axis=None):
+        return ""
+    return (
+        f"Of a group with more than {MOST_POINTS:,} people, {MOST_POINTS:,} drawn at random are points; all else is of "
+        "everybody."
+    )
 
 
 def describe_model(fitted: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from morpho.present.captions import describe_groups, describe_model, describe_refused
+from morpho.present.captions import describe_groups, describe_model, describe_refused, tell_points
 from morpho.present.flow_views import Flow
 from morpho.present.quality_words import metric_label
 from morpho.present.region_figure import RegionTables, choose_side
@@ -55,6 +55,7 @@ def caption_region(tables: RegionTables, *, roi: str, labels: Mapping[str, str],
     sentences = [
         f"{roi_name(roi).capitalize()}. (a) Adjusted volume by group. {describe_groups(fitted, comparison, reference)}",
         model if len(fitted) else "",
+        tell_points(fitted),
         describe_refused(here.effects),
         _describe_scales(here, interval),
         _describe_variants(here.sensitivity, labels, interval),

@@ -31,6 +31,7 @@ BOX_WIDTH = 0.44
 SLACK = 1.05  # panels may shrink so little to fit into one column
 MEAN_OFFSET = 0.36  # the mean stands to the right of its group's box
 SOFT_LINE = "#333333"
+MOST_POINTS = 1000  # people of one group in one panel that are drawn; more would be one blot
 
 
 def new_figure(width_mm: float, height_mm: float) -> Figure:
@@ -185,8 +186,10 @@ def draw_group(
     """
     colour = style.group_colours[position]
     x = position + rng.uniform(-style.jitter_width, style.jitter_width, len(volume_mm3))
-    opacity = style.point_opacity
-    axes.scatter(x, volume_mm3, s=style.point_area_pt2, color=colour, alpha=opacity, linewidths=0, zorder=2)
+    opacity, shown = style.point_opacity, choose_points(len(volume_mm3), style)
+    axes.scatter(
+        x[shown], volume_mm3[shown], s=style.point_area_pt2, color=colour, alpha=opacity, linewidths=0, zorder=2
+    )
     line = {"color": SOFT_LINE, "linewidth": 0.7}
     axes.boxplot(
         volume_mm3, positions=[position], widths=BOX_WIDTH, showfliers=False, manage_ticks=False, boxprops=line,
@@ -199,6 +202,13 @@ def draw_group(
     mean = float(volume_mm3.mean())
     x_mean = position + MEAN_OFFSET
     axes.errorbar(x_mean, mean, yerr=half, color=colour, marker="D", markersize=3.5, linewidth=1.2, zorder=4)
+
+
+def choose_points(n: int, style: FigureStyle) -> npt.NDArray[np.intp]:
+    """Choose who is drawn: all of n people, or `MOST_POINTS` of them at random; their row numbers in order."""
+    if n <= MOST_POINTS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(style.jitter_seed).choice(n, MOST_POINTS, replace=False))
 
 
 def draw_partial_regression(
@@ -218,11 +228,12 @@ def draw_partial_regression(
     style
         Look of the figure.
     """
-    severity = points["severity_residual"].to_numpy(float)
+    severity, shown = points["severity_residual"].to_numpy(float), choose_points(len(points), style)
     axes.axhline(0, color="#BBBBBB", linewidth=0.5, zorder=0)
+    volume_mm3, colour = points["volume_residual_mm3"].to_numpy(float), style.group_colours[1]
     axes.scatter(
-        severity, points["volume_residual_mm3"].to_numpy(float), s=style.point_area_pt2, color=style.group_colours[1],
-        alpha=style.point_opacity, linewidths=0, zorder=2,
+        severity[shown], volume_mm3[shown], s=style.point_area_pt2, color=colour, alpha=style.point_opacity,
+        linewidths=0, zorder=2,
     )  # fmt: skip
     x = np.array([severity.min(), 0.0, severity.max()])
     axes.fill_between(x, x * slopes[1], x * slopes[2], color="#000000", alpha=0.13, linewidth=0, zorder=1)

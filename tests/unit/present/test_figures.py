@@ -277,3 +277,21 @@ def test_wording_of_numbers_and_lists() -> None:
     assert format_interval(-0.5, -1, 0, 1).split() == ["\N{MINUS SIGN}0.5", "[\N{MINUS SIGN}1.0,", "0.0]"]
     assert join_words(["a", "b", "c"]) == "a, b and c"
     assert describe_adjustment(["v ~ g + age_years", "v ~ g"]) == "age; or no covariate"
+
+
+def test_of_large_groups_some_people_are_drawn_and_all_are_in_the_mean(
+    study: ModuleType, effects: pd.DataFrame, style: FigureStyle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adjusted = study.make_adjusted(effects)
+    whole = plot_group_distributions(adjusted, effects, family="totals", style=style, confidence=CONFIDENCE)
+    assert "drawn at random" not in caption_group_distributions(effects, family="totals", confidence=CONFIDENCE)
+    monkeypatch.setattr("morpho.present.panels.MOST_POINTS", 10)
+    monkeypatch.setattr("morpho.present.captions.MOST_POINTS", 10)
+    part = plot_group_distributions(adjusted, effects, family="totals", style=style, confidence=CONFIDENCE)
+    everybody, some = (figure.axes[0].collections[0].get_offsets().tolist() for figure in (whole, part))
+    assert len(some) == 10 < len(everybody)
+    assert all(point in everybody for point in some)
+    means = [figure.axes[0].containers[0].lines[0].get_ydata() for figure in (whole, part)]
+    np.testing.assert_array_equal(*means)
+    caption = caption_group_distributions(effects, family="totals", confidence=CONFIDENCE)
+    assert "Of a group with more than 10 people, 10 drawn at random are points" in caption
