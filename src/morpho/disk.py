@@ -1,4 +1,4 @@
-"""Room on a disk: whether it ran out, how much is needed, and what a process that was killed left behind."""
+"""Files that are there whole or not at all; room on a disk, and what a process that was killed left there."""
 
 from __future__ import annotations
 
@@ -48,14 +48,13 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
 
 
-def place_file(source: Path, target: Path) -> None:
-    """Move a file to its place so that it is there whole or not at all, also from another disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_path(target)
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file so that it is there whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_path(path)
     try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
-        source.unlink()
+        temporary.write_bytes(content)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from morpho.disk import write_whole
 from morpho.errors import MorphoError
 
 LOGGER = logging.getLogger(__name__)
@@ -46,8 +47,7 @@ def write_failure(failure: Failure, outputs: Iterable[str | Path]) -> None:
     """Write a failure note in place of each of `outputs`."""
     text = json.dumps({NOTE_KEY: asdict(failure)}, ensure_ascii=False) + "\n"
     for output in outputs:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-        Path(output).write_text(text, encoding="utf-8")
+        write_whole(text.encode(), Path(output))
 
 
 def write_killed(failure: Failure, outputs: Iterable[str | Path], record: str | Path) -> None:

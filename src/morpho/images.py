@@ -6,7 +6,6 @@ Takes nibabel images, gives nibabel images. Nothing here knows what a brain is.
 from __future__ import annotations
 
 import gzip
-import uuid
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
+from morpho.disk import write_whole
 from morpho.errors import GridMismatchError, ImageError
 from morpho.nifti_files import open_nifti
 
@@ -162,16 +162,5 @@ def save_image(image: Nifti1Image, path: str | Path, *, kind: Literal["intensity
     stored.header.set_xyzt_units("mm", "sec")
     stored.header.set_qform(image.affine, code=1)
     stored.header.set_sform(image.affine, code=1)
-    _write_whole(stored, Path(path))
-
-
-def _write_whole(image: Nifti1Image, path: Path) -> None:
-    """Write under a temporary name in the same folder, then rename, so that no half-written image is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        # mtime=0 keeps the bytes of equal images equal.
-        temporary.write_bytes(gzip.compress(image.to_bytes(), compresslevel=4, mtime=0))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # mtime=0 keeps the bytes of equal images equal.
+    write_whole(gzip.compress(stored.to_bytes(), compresslevel=4, mtime=0), Path(path))

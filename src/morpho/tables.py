@@ -8,9 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from morpho.disk import write_whole
 from morpho.errors import MorphoError
 
 MISSING = "n/a"
@@ -282,12 +281,4 @@ def write_json(value: object, path: str | Path) -> None:
 
 def write_text(text: str, path: str | Path) -> None:
     """Write a text file in UTF-8 so that it is there whole or not at all; its folder is made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.replace(temporary, path)  # noqa: PTH105 - the atomic move is the point
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(text.encode(), Path(path))

@@ -97,6 +97,19 @@ def test_the_tables_are_those_of_an_undisturbed_run(undisturbed: Any, interrupte
     assert [name for name in sorted(ours) if found[name] != expected[name]] == []
 
 
+def test_every_table_of_the_cohort_says_what_its_scans_were_measured_with(undisturbed: Any) -> None:
+    record = undisturbed.out / "sub-1" / "anat" / "sub-1_desc-stages_provenance.json"
+    measured_with = json.loads(record.read_text())["MeasuredWith"]
+    assert set(measured_with) == {"code", "atlas", "template", "weights", "settings"}
+    stamps = {
+        path.name: json.loads(path.with_suffix(".json").read_text())["MadeWith"]
+        for path in (undisturbed.out / "group").glob("*.tsv")
+    }
+    assert len(stamps) > 20
+    assert [name for name, stamp in stamps.items() if stamp.get("MeasuredWith") != measured_with] == []
+    assert all(stamp["Code"] and stamp["Settings"] for stamp in stamps.values())
+
+
 def test_nothing_half_written_is_left(interrupted: tuple[Any, list]) -> None:
     assert [path.name for path in interrupted[0].out.rglob("*.tmp")] == []
 

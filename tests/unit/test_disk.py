@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from morpho.disk import describe_room, free_mb, is_disk_full, place_file, remove_leftovers, temporary_path
+from morpho.disk import describe_room, free_mb, is_disk_full, remove_leftovers, temporary_path, write_whole
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -20,15 +20,12 @@ def test_other_errors_are_not_blamed_on_the_disk(tmp_path: Path, error: Exceptio
     assert not is_disk_full(error, tmp_path)
 
 
-def test_a_placed_file_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    source, target = tmp_path / "source", tmp_path / "folder" / "target"
-    target.parent.mkdir()
-    target.write_text("old", encoding="utf-8")
-    source.write_text("new", encoding="utf-8")
-    place_file(source, target)
-    assert target.read_text() == "new"
+def test_a_file_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "target"
+    write_whole(b"old", target)
+    write_whole(b"new", target)
+    assert target.read_bytes() == b"new"
     assert [path.name for path in target.parent.iterdir()] == ["target"]
-    assert not source.exists()
 
 
 def test_leftovers_of_a_file_are_removed_and_the_file_stays(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ given, out, params = snakemake.input, snakemake.output, snakemake.params
 
 def measure(announce: Callable[[str], None]) -> None:
     """Import here, in the child, what takes memory: the parent must survive if it runs out."""
-    from morpho.provenance import software_versions
+    from morpho.provenance import MEASURED_WITH, SOFTWARE, software_versions
     from morpho.scan.plan import measure_scan, scan_files
 
     files = scan_files(given.t1w, params.raw, out.record, {"name": params.atlas, **dict(given.items())})
-    about = {"MeasuredWith": params.measured_with, "Software": software_versions()}
+    about = {MEASURED_WITH: params.measured_with, SOFTWARE: software_versions()}
     measure_scan(files, params.settings, about, log=snakemake.log[0], announce=announce)
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 
 from morpho.errors import DesignError
 from morpho.failures import Failure
+from morpho.provenance import MEASURED_WITH, SOFTWARE
 from morpho.quality_metrics import HARD_FAILURES, METRICS
 from morpho.tables import describe_column
 from morpho.user_tables import list_some
 
-MEASURED_WITH, SOFTWARE = "MeasuredWith", "Software"
 MEASURED, FAILED, NOT_CHOSEN = "measured", "failed", "not chosen"
 REMEDY = "Give the same command with --forcerun measure_scan: what was measured alike is kept, the rest measured anew."
 SHARE = {

@@ -23,6 +23,7 @@ LOGGER = logging.getLogger(__name__)
 Name = TypeVar("Name", bound=Hashable)
 
 STRUCTURE_THRESHOLD = 0.5
+STRUCTURE_MARGIN_MM = 15.0  # around the structures, where they are compared with the atlas
 RIBBON_THRESHOLD = 0.5  # a voxel that is at least half grey matter is part of the ribbon
 
 

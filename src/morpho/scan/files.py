@@ -11,6 +11,7 @@ from morpho.measure.register import Transforms
 
 TO_TEMPLATE = f"from-T1w_to-{TEMPLATE_SPACE}_mode-image"
 FROM_TEMPLATE = f"from-{TEMPLATE_SPACE}_to-T1w_mode-image"
+RECORD = "desc-stages_provenance.json"
 TISSUES = {"grey_matter": "GM", "white_matter": "WM", "csf": "CSF"}
 
 
@@ -107,7 +108,7 @@ class ScanFiles:
     @property
     def record(self) -> Path:
         """What was done with which software, settings and data."""
-        return self.derivative("desc-stages_provenance.json")
+        return self.derivative(RECORD)
 
 
 def sidecar_of(image: Path) -> Path:

@@ -9,15 +9,13 @@ from typing import Any
 from morpho.atlas import load_atlas
 from morpho.derivatives import derivative_sidecar
 from morpho.images import load_image, save_image
-from morpho.measure.parcellate import crop_to_structures, label_regions, overlap_with_atlas
+from morpho.measure.parcellate import STRUCTURE_MARGIN_MM, crop_to_structures, label_regions, overlap_with_atlas
 from morpho.measure.register import warp_to_scan
 from morpho.rois import read_labels
 from morpho.scan.files import ScanFiles
 from morpho.stages import Stage
 from morpho.structures import load_subcortical_atlas, structures_by_label, unstack_structures
 from morpho.tables import write_json
-
-MARGIN_MM = 15.0
 
 
 def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stage:
@@ -45,7 +43,7 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         found = structures_by_label(unstack_structures(load_image(files.structures)), atlas.labels)
         regions = label_regions(carried, grey_matter, found, atlas.labels, **options)
         save_image(regions, files.regions, kind="label")
-        near = crop_to_structures(found, margin_mm=MARGIN_MM) if found else {}
+        near = crop_to_structures(found, margin_mm=STRUCTURE_MARGIN_MM) if found else {}
         maps = structures_by_label(load_subcortical_atlas(), atlas.labels)
         expected = {label: warp_to_scan(maps[label], near[label], files.transforms, nearest=False) for label in near}
         overlap = {"StructureOverlap": overlap_with_atlas(near, expected) if near else None}

@@ -8,7 +8,7 @@ from typing import Any
 
 from morpho.failures import Failure
 from morpho.scan.digests import digest_stage
-from morpho.scan.files import AtlasFiles, ScanFiles
+from morpho.scan.files import RECORD, AtlasFiles, ScanFiles
 from morpho.scan.parcellate import make_stage as make_parcellate
 from morpho.scan.preprocess import make_stage as make_preprocess
 from morpho.scan.quality import make_stage as make_quality
@@ -62,7 +62,6 @@ def measure_scan(
 
 def scan_files(raw: str, raw_name: str, record: str, atlas: Mapping[str, str]) -> ScanFiles:
     """Files of a scan whose record lies at `record`; `atlas` has the keys name, image, labels and rois."""
-    suffix = ScanFiles(Path(), "", Path("x"), AtlasFiles("", Path(), Path(), Path())).record.name.removeprefix("x")
-    start = Path(record.removesuffix(suffix))
+    start = Path(record.removesuffix(f"_{RECORD}"))
     paths = {key: Path(atlas[key]) for key in ("image", "labels", "rois")}
     return ScanFiles(Path(raw), raw_name, start, AtlasFiles(atlas["name"], **paths))

@@ -9,7 +9,7 @@ from typing import Any
 
 from morpho.images import load_image
 from morpho.measure.laterality import measure_laterality
-from morpho.measure.parcellate import crop_to_structures
+from morpho.measure.parcellate import STRUCTURE_MARGIN_MM, crop_to_structures
 from morpho.measure.quality import MeasuredScan, measure_quality
 from morpho.measure.register import warp_to_scan
 from morpho.quality_metrics import METRICS
@@ -19,7 +19,6 @@ from morpho.structures import load_subcortical_atlas, unstack_structures
 from morpho.t1w import load_t1w
 from morpho.tables import dictionary_path, read_table, write_table
 
-MARGIN_MM = 15.0
 KIND = {"input_kind": {"Description": "whole_head, or extracted: the brain was extracted before it came to morpho"}}
 
 
@@ -45,7 +44,7 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
 
     def quality() -> None:
         scan, alignment, overlap = (json.loads(path.read_text("utf-8")) for path in sidecars)
-        near = crop_to_structures(unstack_structures(load_image(files.structures)), margin_mm=MARGIN_MM)
+        near = crop_to_structures(unstack_structures(load_image(files.structures)), margin_mm=STRUCTURE_MARGIN_MM)
         atlas = load_subcortical_atlas()
         expected = {name: warp_to_scan(atlas[name], near[name], files.transforms, nearest=False) for name in near}
         maps = {name: load_image(path) for name, path in paths.items()}

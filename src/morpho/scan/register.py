@@ -10,7 +10,7 @@ from typing import Any
 
 from morpho.atlas import TEMPLATE_SPACE, load_template
 from morpho.derivatives import derivative_sidecar
-from morpho.disk import place_file
+from morpho.disk import write_whole
 from morpho.images import load_image
 from morpho.measure.register import TissueImages, register_to_template
 from morpho.scan.files import TISSUES, ScanFiles
@@ -44,7 +44,7 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         with TemporaryDirectory(prefix="morpho-") as folder:
             made, alignment = register_to_template(scan, reference, **options, folder=Path(folder))
             for name, path in asdict(made).items():
-                place_file(path, getattr(files.transforms, name))
+                write_whole(Path(path).read_bytes(), getattr(files.transforms, name))
         text = f"Alignment of the scan with {TEMPLATE_SPACE}: affine, then deformable (ANTs)"
         about = derivative_sidecar([files.raw_name], description=text, **asdict(alignment))
         write_json(about, files.alignment)
