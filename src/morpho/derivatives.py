@@ -15,7 +15,7 @@ from morpho.errors import BidsError
 BIDS_VERSION = "1.10.0"
 IGNORED = (
     "*.html", "report", "report/", "logs", "logs/", "figures", "figures/", "group", "group/",
-    "enigma_export", "enigma_export/", "work", "work/", ".morpho.lock", "*_provenance.*", "*_xfm.*",
+    "enigma_export", "enigma_export/", ".morpho", ".morpho/", ".morpho.lock", "*_provenance.*", "*_xfm.*",
     "*_volumes.*", "*_morph.*", "*_quality.*", "*_metrics.*", "*_qc.json",
 )  # fmt: skip
 
