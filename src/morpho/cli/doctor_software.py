@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from morpho.cli.findings import Finding
+from morpho.cli.pipeline import pipeline_folder
+from morpho.errors import CommandLineError
 
 OLDEST_PYTHON, NEWEST_TRIED = (3, 11), (3, 13)
 INSTALL = "install the packages of requirements.lock: pip install --no-deps --require-hashes -r requirements.lock"
 LOGGER_PLUGIN = "snakemake_logger_plugin_morpho"
+SLURM_NEEDS = Path("profiles", "slurm", "requirements.txt")  # in the folder of the Snakefile
 EXECUTOR_PREFIX = "snakemake-executor-plugin-"
 
 
@@ -80,6 +85,14 @@ def check_clusters() -> list[Finding]:
     findings = [Finding("cluster plugins", listed or "none (only needed on a cluster: docs/scaling.md)", "")]
     if shutil.which("sbatch"):
         has_plugin = "slurm" in plugins
-        remedy = "" if has_plugin else 'to use it: pip install "morpho[slurm]", then --profile slurm'
+        install = shlex.join(["pip", "install", "--no-deps", "-r", str(_find_slurm_needs())])
+        remedy = "" if has_plugin else f"to use it: {install}, then --profile slurm"
         findings.append(Finding("Slurm", "sbatch is here", "" if has_plugin else "note", "", remedy))
     return findings
+
+
+def _find_slurm_needs() -> Path:
+    try:
+        return pipeline_folder() / SLURM_NEEDS
+    except CommandLineError:  # that the workflow is missing is a finding of its own
+        return SLURM_NEEDS

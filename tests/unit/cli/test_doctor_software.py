@@ -1,6 +1,8 @@
 """Python and packages: what is there, what fits."""
 
 import importlib.metadata
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,10 @@ def test_missing_logger_plugin_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 def test_slurm_without_its_plugin_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("morpho.cli.doctor_software.EXECUTOR_PREFIX", "no-such-prefix-")
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert [finding.verdict for finding in check_clusters()] == ["", "note"]
+    plugins, slurm = check_clusters()
+    assert (plugins.verdict, slurm.verdict) == ("", "note")
+    command = shlex.split(slurm.remedy.removeprefix("to use it: ").partition(",")[0])
+    assert command[:4] == ["pip", "install", "--no-deps", "-r"]
+    assert "snakemake-executor-plugin-slurm==" in Path(command[4]).read_text(encoding="utf-8")
     monkeypatch.setattr("shutil.which", lambda _: None)
     assert [finding.verdict for finding in check_clusters()] == [""]
