@@ -15,9 +15,9 @@ group
 
 Each step is a process of its own, which says at its end what it took: seconds of wall clock, CPU seconds (user and
 system), and its largest resident memory (VmHWM), in MB of 10^6 bytes. "all tables there" is the time from the start of
-Snakemake until the last table of the cohort was written; figures and report come after. Rows are appended to --out as steps end, so that
-a run that is cut is not lost. The report's viewer, which needs real images, is off; all else is as configured, with 40
-tests of volumes (five families).
+Snakemake until the last table of the cohort was written; figures and report come after. Rows are appended to --out as
+steps end, so that a run that is cut is not lost. The report's viewer, which needs real images, is off; all else is as
+configured, with 40 tests of volumes (five families).
 """
 
 from __future__ import annotations

@@ -80,7 +80,10 @@ def find_data_file(location: str | Path, *, base: Path = Path()) -> Path:
     if separator and package.isidentifier() and len(package) > 1:
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
-            message = f"The data file '{text}' is part of the package {package}, which is not installed. Run `make`."
+            message = (
+                f"The data file '{text}' is part of the package {package}, which is not installed. Install what "
+                "requirements.lock names (in a checkout: make test), or name a file that is there."
+            )
             raise AtlasError(message)
         path = Path(spec.origin).parent / inside
     else:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from morpho.failures import RETRY
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -32,7 +34,7 @@ class Ended:
         if name == "SIGKILL":
             return (
                 "the process was killed, mostly because memory ran out. Give a scan more memory or run fewer at a "
-                "time, then try failed scans again (--forcerun measure_scan)"
+                f"time, then try failed scans again {RETRY}"
             )
         return f"the process crashed ({name}). Look at the scan, and report it with its log"
 

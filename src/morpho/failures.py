@@ -1,8 +1,8 @@
 """Failure notes: a scan that fails is a recorded row, never the end of the cohort.
 
-A stage that cannot measure a scan writes a small note in place of each of its outputs. The next stage finds the note
-where it expected an image, and passes it on; the cohort stage finds it where it expected a table, and makes it a row
-of the exclusions. The workflow engine sees outputs that exist, so all other scans go on.
+When a stage cannot measure a scan, a small note is written in place of each output that the scan still lacks. The
+picture of the scan finds the note where it expected an image, and passes it on; the cohort finds it where it expected a
+table, and makes it a row of `scans.tsv`. The workflow engine sees outputs that exist, so all other scans go on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from morpho.errors import MorphoError
 LOGGER = logging.getLogger(__name__)
 
 NOTE_KEY = "morpho_failure"
+RETRY = "(--forcerun measure_scan; of the command morpho: --retry-failed)"  # how failed scans are tried again
 
 
 @dataclass(frozen=True)

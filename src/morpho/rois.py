@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.errors import AtlasError, ConfigError, MorphoError
-from morpho.tables import read_table
+from morpho.tables import describe_column, read_table
 
 ROI_COLUMNS = ("roi", "hemisphere", "atlas", "labels", "parts", "description")
 LABEL_COLUMNS = ("index", "name", "hemisphere", "tissue")
@@ -21,6 +21,14 @@ NUMERIC_COLUMNS = {"index", "max_z_mm"}
 SIDES = ("L", "R")
 TISSUES = ("cortex", "subcortex", "other")
 TOTALS = ("total_grey_matter", "total_white_matter", "total_csf", "brain_volume", "tiv", "affine_tiv")
+VOLUMES = {
+    "roi": describe_column("Region (config volumes.rois) or total"),
+    "hemisphere": describe_column(
+        "Hemisphere", levels={"L": "left", "R": "right", "mean": "mean of left and right", "whole": "whole head"}
+    ),
+    "n_voxels": describe_column("Voxels with labels of the region (a mean has none); of a total, of the brain mask"),
+    "volume_mm3": describe_column("Grey-matter volume of a region, or volume of a total", units="mm^3"),
+}
 
 
 def read_rois(path: str | Path) -> pd.DataFrame:

@@ -41,7 +41,7 @@ class FailedScan:
 
 @dataclass(frozen=True)
 class FailedStep:
-    """A step of the workflow that failed: its name, such as "segment_tissue sub-01", and its logs."""
+    """A step of the workflow that failed: its name, such as "measure_scan sub-01", and its logs."""
 
     name: str
     logs: tuple[str, ...]

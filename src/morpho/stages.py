@@ -18,7 +18,7 @@ from typing import Any
 
 from morpho.disk import DiskFullError, is_disk_full, remove_leftovers
 from morpho.errors import MorphoError
-from morpho.failures import Failure, write_failure
+from morpho.failures import RETRY, Failure, write_failure
 from morpho.tables import write_json
 
 LOGGER = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def _describe_failure(stage: str, error: Exception, log: str) -> Failure:
     """Make the note of a failure."""
     code = error.code if isinstance(error, MorphoError) else MorphoError.code
     if isinstance(error, MemoryError):
-        reason = "memory ran out; give it more memory or run fewer at a time, then try again (--forcerun measure_scan)"
+        reason = f"memory ran out; give it more memory or run fewer at a time, then try again {RETRY}"
     else:
         reason = str(error) or type(error).__name__
     return Failure(stage, reason, log, code)

@@ -144,7 +144,7 @@ def format_time_left(left: TimeLeft | None) -> str:
 
 
 def format_step(progress: Progress, step: Step, took: str, now_s: float) -> str:
-    """Write the line of a step that is done: ``[ 37/156] segment_tissue sub-12   8 s   24 % done, about 9 min left``.
+    """Write the line of a step that is done: ``[ 37/156] measure_scan sub-12   58 s   24 % done, about 9 min left``.
 
     Parameters
     ----------

@@ -130,6 +130,14 @@ def test_every_measured_scan_has_images_that_say_where_they_come_from(cohort):
     assert sidecar["Sources"] == ["bids:raw:sub-03/anat/sub-03_T1w.nii.gz"]
 
 
+def test_every_table_of_a_scan_has_its_dictionary(cohort):
+    tables = sorted((cohort / "out" / "sub-03" / "anat").glob("*.tsv"))
+    assert len(tables) == 2
+    for table in tables:
+        described = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
+        assert list(described) == table.read_text(encoding="utf-8").splitlines()[0].split("\t"), table.name
+
+
 def load_anat(cohort: Path, suffix: str) -> np.ndarray:
     return nib.load(cohort / "out" / "sub-01" / "anat" / f"sub-01_{suffix}.nii.gz").get_fdata()
 

@@ -184,10 +184,10 @@ def test_a_step_that_is_tried_again_counts_once() -> None:
 
 
 def test_the_line_of_a_step_has_count_duration_share_and_time_left() -> None:
-    progress = Progress(n_cores=1, n_steps=156, n_done=37, planned=Counter({"segment_tissue": 119}), what_width=6)
-    progress.durations_s["segment_tissue"] = [4.5]
-    line = format_step(progress, Step("segment_tissue", "sub-12", 0.0), "8 s", 8.0)
-    assert " ".join(line.split()) == "[ 37/156] segment_tissue sub-12 8 s 23 % done, about 9 min left"
+    progress = Progress(n_cores=1, n_steps=156, n_done=37, planned=Counter({"measure_scan": 119}), what_width=6)
+    progress.durations_s["measure_scan"] = [4.5]
+    line = format_step(progress, Step("measure_scan", "sub-12", 0.0), "8 s", 8.0)
+    assert " ".join(line.split()) == "[ 37/156] measure_scan sub-12 8 s 23 % done, about 9 min left"
     assert "left" not in format_step(Progress(n_steps=1, n_done=1), Step("all", "", 0.0), "0 s", 8.0)
 
 

@@ -148,11 +148,11 @@ def test_a_damaged_or_foreign_table_does_not_make_a_failure_of_a_run_that_is_don
 def test_a_stop_names_what_failed_its_reason_its_log_and_how_to_go_on(tmp_path: Path) -> None:
     log = tmp_path / "sub-01.log"
     log.write_text("2026-01-01 10:00:00,123 ERROR morpho: stopped by an error: no space left\nTraceback\n")
-    steps = [FailedStep("segment_tissue sub-01", (str(log),)), FailedStep("all", ())]
+    steps = [FailedStep("measure_scan sub-01", (str(log),)), FailedStep("all", ())]
     text = describe_stop(steps, n_not_run=1, workflow_logs=["a.snakemake.log"], seconds=61)
     lines = text.strip().splitlines()
     assert lines[0] == "STOPPED EARLY: 2 steps FAILED, 1 step not run"
-    assert lines[1:3] == ["  segment_tissue sub-01: no space left", f"    log: {log}"]
+    assert lines[1:3] == ["  measure_scan sub-01: no space left", f"    log: {log}"]
     assert f"Everything the workflow said: {Path.cwd() / 'a.snakemake.log'}" in lines
     assert "Mend the cause, then give the same command again" in lines[-2]
     assert lines[-1] == "Stopped after 1 min 1 s"

@@ -14,6 +14,7 @@ import pandas as pd
 from morpho.errors import DesignError
 from morpho.failures import Failure
 from morpho.infer.join import join_participants
+from morpho.rois import VOLUMES
 from morpho.tables import describe_column
 from morpho.user_tables import list_some
 
@@ -203,14 +204,7 @@ def _list_exclusions(
 
 def describe_volumes() -> dict[str, dict[str, object]]:
     """Describe the columns of the long table of volumes."""
-    return {
-        **_describe_keys(),
-        "roi": describe_column("Region (config volumes.rois) or total"),
-        "hemisphere": describe_column(
-            "Hemisphere", levels={"L": "left", "R": "right", "mean": "mean of left and right", "whole": "whole head"}
-        ),
-        "volume_mm3": describe_column("Grey-matter volume of a region, or volume of a total", units="mm^3"),
-    }
+    return _describe_keys() | {name: VOLUMES[name] for name in ("roi", "hemisphere", "volume_mm3")}
 
 
 def describe_cohort(

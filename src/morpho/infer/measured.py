@@ -18,7 +18,10 @@ from morpho.tables import describe_column
 from morpho.user_tables import list_some
 
 MEASURED, FAILED, NOT_CHOSEN = "measured", "failed", "not chosen"
-REMEDY = "Give the same command with --forcerun measure_scan: what was measured alike is kept, the rest measured anew."
+REMEDY = (
+    "Give the same command with --forcerun measure_scan (to the command morpho after --): what was measured alike is "
+    "kept, the rest measured anew."
+)
 SHARE = {
     "n_chosen": describe_column("Scans that were chosen"),
     "n_measured": describe_column("Scans that were measured"),

@@ -14,6 +14,7 @@ import pandas as pd
 from morpho.present.specification import LEFT_OUT, list_variants
 from morpho.present.views import UNSORTED, Cell, Column, TableView, number_cell, sort_value, text_cell
 from morpho.present.wording import (
+    MINUS,
     MISSING,
     format_interval,
     format_number,
@@ -25,7 +26,12 @@ from morpho.present.wording import (
 
 Row = dict[Hashable, Any]
 
-VARIABLE_NAMES = {"age_years": "age, years", "tiv_whole_mm3": "total intracranial volume, mm³"}
+VARIABLE_NAMES = {
+    "age_years": "age, years",
+    "tiv_whole_mm3": "total intracranial volume, mm³",
+    "affine_tiv_whole_mm3": "head size by alignment (affine TIV), mm³",
+    "brain_volume_whole_mm3": "brain volume, mm³",
+}
 
 
 def view_precision(precision: pd.DataFrame, *, link: str) -> list[TableView]:
@@ -134,7 +140,7 @@ def view_sample(sample: pd.DataFrame, *, link: str) -> TableView:
         name = VARIABLE_NAMES.get(variable, variable.replace("_", " ")) + (f": {level}" if level else "")
         smd = text_or(row["smd"])
         cells = [text_cell(text_or(row[group])) for group in groups]
-        rows.append((text_cell(name), *cells, Cell(smd, smd)))
+        rows.append((text_cell(name), *cells, Cell(smd.replace("-", MINUS), smd)))
     return TableView("Table 1: who was studied", details, tuple(heads), tuple(rows), link)
 
 

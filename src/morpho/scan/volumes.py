@@ -1,4 +1,4 @@
-"""Stage `volumes` of a scan: tissue shares and regions in; the table of volumes in mm3 out."""
+"""Stage `volumes` of a scan: tissue shares and regions in; the table of volumes in mm3 and its dictionary out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pandas as pd
 
 from morpho.images import load_image
 from morpho.measure.volumes import measure_totals, measure_volumes
-from morpho.rois import read_labels, read_rois, resolve_rois
+from morpho.rois import VOLUMES, read_labels, read_rois, resolve_rois
 from morpho.scan.files import TISSUES, ScanFiles
 from morpho.stages import Stage
 from morpho.structures import structures_by_label, unstack_structures
-from morpho.tables import write_text
+from morpho.tables import dictionary_path, write_json, write_text
 
 
 def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stage:
@@ -47,9 +47,11 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         totals = measure_totals(grey, white, csf, mask, **tiv)
         table = pd.concat([parts, totals], ignore_index=True)
         write_text(table.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.3f"), files.volumes)
+        write_json(VOLUMES, dictionary_path(files.volumes))
 
     given = (
         *(files.tissue(name) for name in TISSUES), files.brain_mask, files.regions, files.structures,
         files.t1w_sidecar, files.alignment, files.atlas.labels, files.atlas.rois,
     )  # fmt: skip
-    return Stage("volumes", volumes, given, (files.volumes,), {"options": options, "code": code})
+    made = (files.volumes, dictionary_path(files.volumes))
+    return Stage("volumes", volumes, given, made, {"options": options, "code": code})

@@ -73,7 +73,7 @@ def study() -> Study:
                 "age_years": [60.0, 50.0, 30.0, 20.0, 10.0],
             }
         ),
-        failures={"sub-03": Failure("segment", "no brain", "logs/segment_tissue/sub-03.log")},
+        failures={"sub-03": Failure("segment", "no brain", "logs/measure_scan/sub-03.log")},
         input_kinds=dict.fromkeys(measured, "extracted"),
     )
 
@@ -111,7 +111,7 @@ def test_everyone_else_is_excluded_with_a_reason(study: Study) -> None:
     assert exclusions.columns.tolist() == EXCLUSION_COLUMNS
     rows = {row["participant_id"]: (row["scan"], row["stage"], row["reason"]) for row in exclusions.to_dict("records")}
     assert rows == {
-        "sub-03": ("sub-03", "measure", "segment failed: no brain (log: logs/segment_tissue/sub-03.log)"),
+        "sub-03": ("sub-03", "measure", "segment failed: no brain (log: logs/measure_scan/sub-03.log)"),
         "sub-04": ("sub-04", "cohort", NOT_LISTED),
         "sub-05": ("", "scans", "no T1w image in anat/"),
         "sub-06": ("", "scans", NO_SCAN),

@@ -54,6 +54,8 @@ def test_table_one_has_standardised_differences_and_no_p(study: ModuleType) -> N
     assert [row[0].text for row in view.rows] == ["people", "age, years", "sex: F"]
     assert [row[-1].text for row in view.rows] == ["", "0.40", "0.22"]
     assert view_sample(study.make_sample().iloc[:0], link="").rows == ()
+    fewer = view_sample(study.make_sample().assign(smd="-0.40"), link="")
+    assert {row[-1].text for row in fewer.rows} == {"\u22120.40"}
 
 
 def test_sites_with_a_flag_stand_out(study: ModuleType) -> None:
