@@ -177,17 +177,20 @@ def local(bids, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def distributed(bids, tmp_path_factory):
-    """Run everything through Slurm: a job lacks memory, one is killed, and a node is lost and comes back."""
+    """Run everything through Slurm: a node is lost and comes back, a job is killed, and one lacks memory.
+
+    Each node measures two scans at a time. Once three have passed a stage, both nodes have one that has, and both have
+    most of their work before them.
+    """
     folder = tmp_path_factory.mktemp("slurm")
     with run_workflow("slurm", bids, folder, "--set-resources", *STARVED) as workflow:
-        wait_for(starved_jobs, "a job ran out of memory", workflow)
         wait_for(lambda: len(scans_that_say(folder, "stage preprocess: done in")) > 2, "a stage was done", workflow)
-        slurm("scancel", measuring()[0].number)
-        wait_for(lambda: ended_jobs("CANCELLED"), "a job was cancelled", workflow)
-        wait_for(lambda: measuring("node2"), "a scan was measured on node2", workflow)
         slurm("scontrol", "update", "NodeName=node2", "State=DOWN", "Reason=test")
+        slurm("scancel", measuring("node1")[0].number)
         wait_for(lambda: ended_jobs("NODE_FAIL"), "a job lost its node", workflow)
+        wait_for(lambda: ended_jobs("CANCELLED"), "a job was cancelled", workflow)
         slurm("scontrol", "update", "NodeName=node2", "State=RESUME")
+        wait_for(starved_jobs, "a job ran out of memory", workflow)
         assert workflow.finish() == 0, workflow.said
     return folder
 
