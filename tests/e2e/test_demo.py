@@ -126,8 +126,12 @@ def test_every_measured_scan_has_images_that_say_where_they_come_from(cohort):
     assert grey.shape == regions.shape
     assert 0 <= grey.get_fdata().min() <= grey.get_fdata().max() <= 1 + 1e-6  # the step of 1/255 is stored with 32 bits
     assert np.issubdtype(regions.get_data_dtype(), np.integer)
-    sidecar = json.loads((anat / "sub-03_label-GM_probseg.json").read_text(encoding="utf-8"))
-    assert sidecar["Sources"] == ["bids:raw:sub-03/anat/sub-03_T1w.nii.gz"]
+    images = [path for path in anat.glob("*.nii.gz") if not path.name.endswith("_xfm.nii.gz")]
+    assert len(images) == 8
+    for image in images:
+        sidecar = json.loads(image.with_name(image.name.replace(".nii.gz", ".json")).read_text(encoding="utf-8"))
+        assert sidecar["Sources"] == ["bids:raw:sub-03/anat/sub-03_T1w.nii.gz"], image.name
+        assert sidecar["Description"], image.name
 
 
 def test_every_table_of_a_scan_has_its_dictionary(cohort):

@@ -155,7 +155,7 @@ def test_study_of_ds002748_fits_the_schema_and_does_not_contradict_itself() -> N
     variables = config["participants"]["variables"]
     assert variables["ICD-10"]["levels"] == {"mild": ["F32.0"], "moderate": ["F32.1"]}
     assert variables["anxiety_total"] == {"column": "HADS-anx", "unit": "points", "domain": "anxiety"}
-    assert variables["handedness"] == {"column": "Edinburgh", "levels": None}
+    assert variables["handedness"] == {"column": "Edinburgh", "domain": "demographic", "levels": None}
     assert config["volumes"] == yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))["volumes"]
 
 

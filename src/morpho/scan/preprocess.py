@@ -8,7 +8,8 @@ from typing import Any
 from morpho.derivatives import derivative_sidecar
 from morpho.images import save_image
 from morpho.measure.preprocess import preprocess_t1w
-from morpho.scan.files import ScanFiles, sidecar_of
+from morpho.networks import load_network
+from morpho.scan.files import ScanFiles, sidecar_of, with_sidecars
 from morpho.stages import Stage
 from morpho.t1w import load_t1w
 from morpho.tables import write_json
@@ -44,6 +45,9 @@ def make_stage(files: ScanFiles, settings: Mapping[str, Any], code: str) -> Stag
         write_json(about, files.t1w_sidecar)
         mask = derivative_sidecar([files.raw_name], description="Brain mask", spatial_reference="orig", Type="Brain")
         write_json(mask, sidecar_of(files.brain_mask))
+        text = f"Rough shares on a grid of 2 mm, in this order: {', '.join(load_network('head').classes)}"
+        shares = derivative_sidecar([files.raw_name], description=text, spatial_reference="orig", Units="0 to 1")
+        write_json(shares, sidecar_of(files.coarse_shares))
 
-    outputs = (files.t1w, files.t1w_sidecar, files.brain_mask, sidecar_of(files.brain_mask), files.coarse_shares)
+    outputs = with_sidecars((files.t1w, files.brain_mask, files.coarse_shares))
     return Stage("preprocess", preprocess, (files.raw,), outputs, {"options": options, "code": code})
