@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from morpho.failures import RETRY
-
+RETRY = "(--forcerun measure_scan; of the command morpho: --retry-failed)"  # how failed scans are tried again
 PR_SET_PDEATHSIG = 1
 
 

@@ -19,7 +19,6 @@ from morpho.errors import MorphoError
 LOGGER = logging.getLogger(__name__)
 
 NOTE_KEY = "morpho_failure"
-RETRY = "(--forcerun measure_scan; of the command morpho: --retry-failed)"  # how failed scans are tried again
 
 
 @dataclass(frozen=True)

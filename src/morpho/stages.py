@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from morpho.children import RETRY
 from morpho.disk import DiskFullError, is_disk_full, remove_leftovers
 from morpho.errors import MorphoError
-from morpho.failures import RETRY, Failure, write_failure
+from morpho.failures import Failure, write_failure
 from morpho.tables import write_json
 
 LOGGER = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from morpho.bids import find_scans
 
 ROOT = Path(__file__).parents[2]
 JOBS = re.compile(r"^(\w+)\s+(\d+)$", re.MULTILINE)
+DECLARED = re.compile(r"^ *rule (\w+):\n(?: {4}(?!resources).*\n)* {4}resources: (.*)$", re.MULTILINE)
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 
 
@@ -26,17 +27,28 @@ def make_cohort(folder: Path, n: int) -> None:
     pd.DataFrame(people).to_csv(folder / "bids/participants.tsv", sep="\t", index=False)
 
 
-def plan(folder: Path) -> dict[str, int]:
-    """Plan the whole workflow; give the rules with the number of their jobs."""
+def dry_run(folder: Path, *options: str) -> str:
+    """Plan the whole workflow; give what Snakemake says."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1", "--dry-run"]
-    options = ["--workflow-profile", str(ROOT / "profiles/default"), "--quiet", "rules", "reason"]
+    profile = ["--workflow-profile", str(ROOT / "profiles/default")]
     places = ["--config", "bids_dir=bids", "output_dir=out"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     run = subprocess.run(
-        [*command, *options, *places], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [*command, *profile, *options, *places],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    return {rule: int(count) for rule, count in JOBS.findall(run.stdout) if rule != "total"}
+    return run.stdout + run.stderr
+
+
+def plan(folder: Path) -> dict[str, int]:
+    """Plan the whole workflow; give the rules with the number of their jobs."""
+    said = dry_run(folder, "--quiet", "rules", "reason")
+    return {rule: int(count) for rule, count in JOBS.findall(said) if rule != "total"}
 
 
 def test_a_scan_adds_two_jobs_and_no_more(tmp_path: Path) -> None:
@@ -57,3 +69,16 @@ def test_scans_are_planned_without_being_opened(tmp_path: Path) -> None:
 def test_no_rule_is_planned_in_two_steps() -> None:
     """A checkpoint would plan the cohort again after each of its jobs."""
     assert [path.name for path in RULES if re.search(r"^checkpoint \w+:", path.read_text("utf-8"), re.MULTILINE)] == []
+
+
+def test_every_rule_declares_memory_and_time(tmp_path: Path) -> None:
+    """Where memory is limited, Snakemake then runs no more steps at a time than fit."""
+    make_cohort(tmp_path, 2)
+    said = dry_run(tmp_path, "--verbose")
+    declared = {rule: dict(re.findall(r"(\w+)=(\d+)(?:,|$)", line)) for rule, line in DECLARED.findall(said)}
+    expected = set(re.findall(r"^ *rule (\w+):$", said, re.MULTILINE))
+    assert len(expected) > 20
+    assert set(declared) == expected
+    without = [rule for rule, given in declared.items() if not {"mem_mb", "runtime"} <= set(given)]
+    assert without == []
+    assert int(declared["measure_scan"]["mem_mb"]) >= 1500

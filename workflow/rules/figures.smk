@@ -45,6 +45,9 @@ rule plot_overlay:
         log_file("plot_overlay"),
     benchmark:
         benchmark_file("plot_overlay")
+    resources:
+        mem_mb=lambda wildcards, attempt: 700 * attempt,  # 380 MB measured
+        runtime=lambda wildcards, attempt: 5 * attempt,
     params:
         dpi=config["figures"]["overlay_dpi"],
         webp={"width_px": 1000, "largest_bytes": 70_000},  # 500 scans stay under 40 MB
