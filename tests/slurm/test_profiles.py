@@ -35,7 +35,11 @@ def test_every_rule_shares_a_job_with_its_scan_or_with_the_cohort(name, script_r
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_a_cluster_profile_plans_as_the_default_one(name):
     default, profile = read_profile("default"), read_profile(name)
+    less, more = default.pop("default-resources"), profile.pop("default-resources")
     assert {key: profile.get(key) for key in default} == default
+    assert set(less) <= set(more)
+    memory_mb = [int(given["mem_mb"].removesuffix(" * attempt")) for given in (less, more)]
+    assert memory_mb[1] >= memory_mb[0] + 800, "a job holds two Snakemakes beside the step"
 
 
 def test_jobs_are_tried_again_by_the_profiles_and_never_by_a_rule():
