@@ -3,6 +3,7 @@
 Tables are joined for real, as nothing has to be measured for it.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -165,6 +166,16 @@ def test_unknown_levels_are_listed_before_any_job(bids_dir: Path) -> None:
     add_scans(bids_dir, "sub-01", "sub-02", "sub-03")
     write_participants(bids_dir, [*PEOPLE[:1], ("sub-02", 40, "x", "mdd"), ("sub-03", "old", "f", "relapsed")])
     assert_refused(dry_run(bids_dir), "'relapsed' (1 x)", "'x' (1 x)", "'old'")
+
+
+def test_codes_that_the_codebook_has_the_other_way_round_are_refused_before_any_job(bids_dir: Path) -> None:
+    add_scans(bids_dir, "sub-01", "sub-02")
+    write_participants(bids_dir, [("sub-01", 40, 1, 0), ("sub-02", 41, 2, 1)])
+    levels = {"1": "female", "2": "male"}
+    (bids_dir / "participants.json").write_text(json.dumps({"sex": {"Levels": levels}}), encoding="utf-8")
+    assert_refused(dry_run(bids_dir), "1 is 'female'", "reads 1 as M")
+    swapped = {"sex_levels": {"F": ["1"], "M": ["2"]}}
+    assert dry_run(bids_dir, participants=swapped).returncode == 0
 
 
 def test_unknown_key_is_refused(bids_dir: Path) -> None:

@@ -13,6 +13,7 @@ from snakemake.logging import logger
 from morpho.atlas import file_sha256, find_data_file, load_atlas
 from morpho.bids import find_scans
 from morpho.claims_file import read_claims
+from morpho.codebook import check_codebook, read_codebook
 from morpho.config import check_config, drop_removed, read_yaml, take_tables, validate_config
 from morpho.covariates import standardise_participants, varying_columns
 from morpho.derivatives import derivative_path
@@ -82,6 +83,7 @@ def check_inputs():
     if raw is not None:
         people = standardise_participants(raw, **settings)
         check_matches(raw, scans)
+        check_codebook(raw, read_codebook(Path(config["bids_dir"], "participants.json")), settings)
         if "age_years" in people:
             for sentence in tell_ages(people["age_years"].min(), people["age_years"].max()):
                 logger.warning(sentence)
@@ -99,7 +101,9 @@ def check_tables(regions):
     """Check the tables that stand for scans and participants; give a scans table without scans."""
     scans = read_volume_table(TABLES["volumes"], regions=regions, totals=TOTALS)[1]
     raw = read_participants(TABLES["participants"], required=True)
-    standardise_participants(raw, **drop_removed(config)["participants"])
+    settings = drop_removed(config)["participants"]
+    standardise_participants(raw, **settings)
+    check_codebook(raw, read_codebook(Path(TABLES["participants"]).with_suffix(".json")), settings)
     check_matches(raw, scans, source="the table of volumes")
     check_decisions(scans)
     return scans.iloc[:0]

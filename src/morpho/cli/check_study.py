@@ -6,6 +6,7 @@ from pathlib import Path
 
 from morpho.bids import find_scans
 from morpho.cli.pipeline import config_schema, merge_configs, read_default_config, read_study_config
+from morpho.codebook import check_codebook, read_codebook
 from morpho.config import check_config, drop_removed, validate_config
 from morpho.covariates import standardise_participants, varying_columns
 from morpho.errors import MorphoError
@@ -41,7 +42,12 @@ def check_study(path: Path) -> list[str]:
         return [str(error)]
     if raw is None:
         return []
-    for check in (lambda: standardise_participants(raw, **settings), lambda: check_matches(raw, scans)):
+    codebook = read_codebook(Path(config["bids_dir"], "participants.json"))
+    for check in (
+        lambda: standardise_participants(raw, **settings),
+        lambda: check_codebook(raw, codebook, settings),
+        lambda: check_matches(raw, scans),
+    ):
         try:
             check()
         except MorphoError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from morpho.cli.vocabulary import TABLE_COLUMNS
+from morpho.codebook import describe_levels, read_codebook
 from morpho.columns import parse_numbers
 from morpho.participants import join_sessions, read_participants, read_sessions
 
@@ -61,14 +61,7 @@ class People:
 
     def levels(self, column: str) -> dict[str, str]:
         """Descriptions of the levels of a column in ``participants.json``, by level without regard to case."""
-        levels = self.about.get(column, {}).get("Levels", {})
-        if not isinstance(levels, Mapping):
-            return {}
-        texts = {
-            str(level): text.get("Description", "") if isinstance(text, Mapping) else text
-            for level, text in levels.items()
-        }
-        return {level.strip().casefold(): str(text) for level, text in texts.items()}
+        return describe_levels(self.about, column)
 
 
 def read_people(bids_dir: Path) -> People | None:
@@ -93,16 +86,7 @@ def read_people(bids_dir: Path) -> People | None:
     sessions = read_sessions(bids_dir, subjects)
     columns = {name for rows in sessions.values() for row in rows for name in row}
     joined = join_sessions(raw, sessions, columns)
-    return None if joined is None else People(joined, _read_about(bids_dir / "participants.json"))
-
-
-def _read_about(path: Path) -> dict[str, dict[str, Any]]:
-    """Content of participants.json as far as it can be used; it only helps to guess."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig", errors="replace"))
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return {str(k): v for k, v in content.items() if isinstance(v, dict)} if isinstance(content, dict) else {}
+    return None if joined is None else People(joined, read_codebook(bids_dir / "participants.json"))
 
 
 def shown(value: object) -> str:
