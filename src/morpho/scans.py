@@ -49,6 +49,20 @@ def describe_scans() -> dict[str, dict[str, object]]:
     return described
 
 
+def name_scan_files(scans: pd.DataFrame, templates: Sequence[str]) -> dict[str, list[str]]:
+    """Name files of every scan that was chosen: scan -> one path per template, which names {scan} and {folder}.
+
+    Nothing without templates, when there are no scans but a table of volumes.
+    """
+    if not templates:
+        return {}
+    chosen = scans[scans["chosen"]]
+    return {
+        str(row["scan"]): [template.format(scan=row["scan"], folder=row["folder"]) for template in templates]
+        for row in chosen[["scan", "folder"]].to_dict("records")
+    }
+
+
 def index_text(column: str, value: str) -> str:
     """Index without leading zeros, any other value as it is."""
     return str(int(value)) if column in INDEX_ENTITIES and value.isdecimal() else value

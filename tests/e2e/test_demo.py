@@ -81,7 +81,8 @@ def cohort(tmp_path_factory, maps):
     for number, scale in enumerate(scales, start=1):
         scanner = Scanner(whole_head=False, axis_codes=("RAS", "LPS", "PIR")[number % 3])
         phantom = simulate_head(maps, Person(hippocampus_scale=scale, seed=number), scanner, [])
-        write_scan(folder, f"sub-{number:02d}", phantom.t1w)
+        one_volume = nib.Nifti1Image(phantom.t1w.get_fdata()[..., np.newaxis], phantom.t1w.affine)  # a fourth axis of 1
+        write_scan(folder, f"sub-{number:02d}", one_volume if number == 2 else phantom.t1w)
         rows.append((f"sub-{number:02d}", "control" if number <= 3 else "MDD", "F", 20 + number))
     whole = write_scan(folder, BROKEN, phantom.t1w)
     whole.write_bytes(whole.read_bytes()[:5000])
@@ -111,6 +112,12 @@ def test_a_broken_scan_is_a_row_with_its_reason_and_not_the_end(cohort):
     assert "cannot be read as NIfTI" in exclusions.loc[BROKEN, "reason"]
     assert exclusions.loc["sub-08", "reason"] == "no T1w scan found"
     assert len(read_group(cohort, "cohort.tsv")) == 6
+
+
+def test_what_was_mended_of_a_scan_stands_in_its_row_and_in_the_report(cohort):
+    repairs = read_group(cohort, "scans.tsv").set_index("scan")["repairs"].dropna()
+    assert repairs.to_dict() == {"sub-02": "dropped trailing axes of shape (1,)"}
+    assert repairs["sub-02"] in (cohort / "out" / "report" / "sample.html").read_text(encoding="utf-8")
 
 
 def test_missing_tiv_is_replaced_for_everyone_and_said_in_every_row(cohort):

@@ -24,6 +24,7 @@ rule assemble_cohort:
     params:
         manifest=str(MANIFEST),
         record=template_of(rules.measure_scan.output.record),
+        sidecar=template_of(rules.measure_scan.output.t1w.replace(".nii.gz", ".json")),
         content=sha256(SCANS.to_csv().encode()).hexdigest()[:16],
         bids_dir=config["bids_dir"],
         participants=drop_removed(config)["participants"],

@@ -16,7 +16,6 @@ from morpho.present.report_files import (
     find_pictures,
     find_vendored,
     make_viewer,
-    name_scan_files,
     place_figures,
     read_exclusions,
     read_sources,
@@ -27,6 +26,7 @@ from morpho.present.sharing import make_salt, write_config
 from morpho.provenance import software_versions
 from morpho.rois import read_rois
 from morpho.run_cost import read_run_cost
+from morpho.scans import name_scan_files
 from morpho.tables import read_table
 
 start_job(snakemake)

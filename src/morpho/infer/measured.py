@@ -66,8 +66,24 @@ def read_measured_with(records: Mapping[str, str | Path]) -> dict[str, Any]:
     return {MEASURED_WITH: json.loads(counts[0][0]), SOFTWARE: versions}
 
 
+def read_repairs(sidecars: Mapping[str, str | Path]) -> dict[str, str]:
+    """Read what was mended of scans, in their headers or voxels.
+
+    Parameters
+    ----------
+    sidecars
+        Scan -> JSON file beside its preprocessed T1w, of all measured scans.
+
+    Returns
+    -------
+    Scan -> what was mended, several joined by "; "; only of scans of which something was.
+    """
+    notes = {scan: _read_record(Path(path)).get("Repairs") or [] for scan, path in sidecars.items()}
+    return {scan: "; ".join(map(str, found)) for scan, found in notes.items() if found}
+
+
 def _read_record(path: Path) -> dict[str, Any]:
-    """Read the record of a scan; empty if it is missing or damaged."""
+    """Read a JSON file of a scan; empty if it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -93,7 +109,9 @@ def _explain_difference(digests: Mapping[str, str], counts: list[tuple[str, int]
     )
 
 
-def add_status(scans: pd.DataFrame, failures: Mapping[str, Failure]) -> pd.DataFrame:
+def add_status(
+    scans: pd.DataFrame, failures: Mapping[str, Failure], repairs: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Add to the scans table what became of each scan.
 
     Parameters
@@ -102,12 +120,15 @@ def add_status(scans: pd.DataFrame, failures: Mapping[str, Failure]) -> pd.DataF
         The scans table: columns scan, chosen, reason.
     failures
         Chosen scan -> why it was not measured.
+    repairs
+        Measured scan -> what was mended of it, from `read_repairs`.
 
     Returns
     -------
-    With the columns ``status`` (measured, failed, not chosen), and ``stage``, ``code`` and ``log`` of a failure;
-    ``reason`` says why a scan was not chosen or what failed.
+    With the columns ``status`` (measured, failed, not chosen), ``stage``, ``code`` and ``log`` of a failure, and
+    ``repairs``; ``reason`` says why a scan was not chosen or what failed.
     """
+    mended = repairs or {}
     failed = scans["chosen"] & scans["scan"].isin(list(failures))
     notes = [failures[scan] if is_failed else None for scan, is_failed in zip(scans["scan"], failed, strict=True)]
     status = pd.Series(NOT_CHOSEN, index=scans.index).mask(scans["chosen"], MEASURED).mask(failed, FAILED)
@@ -117,6 +138,9 @@ def add_status(scans: pd.DataFrame, failures: Mapping[str, Failure]) -> pd.DataF
         code=[note.code if note else "" for note in notes],
         reason=[note.reason if note else reason for note, reason in zip(notes, scans["reason"], strict=True)],
         log=[note.log if note else "" for note in notes],
+        repairs=[
+            mended.get(scan, "") if state == MEASURED else "" for scan, state in zip(scans["scan"], status, strict=True)
+        ],
     )
 
 
@@ -202,4 +226,7 @@ def describe_status() -> dict[str, dict[str, object]]:
         "code": describe_column("Name of the failure; n/a if there was none", levels=HARD_FAILURES),
         "reason": describe_column("Why the image was not chosen, or why its measurement failed; n/a otherwise"),
         "log": describe_column("Log that tells more about a failure; n/a without failure"),
+        "repairs": describe_column(
+            "What was mended of the image, in its header or voxels, before it was measured; n/a if nothing"
+        ),
     }

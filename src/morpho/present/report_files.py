@@ -61,20 +61,6 @@ def read_tables(paths: Iterable[str | Path]) -> dict[str, str]:
     return {f"tables/{file.name}": _read(file) for file in found}
 
 
-def name_scan_files(scans: pd.DataFrame, templates: Sequence[str]) -> dict[str, list[str]]:
-    """Name files of every scan that was chosen: scan -> one path per template, which names {scan} and {folder}.
-
-    Nothing without templates, when there are no scans but a table of volumes.
-    """
-    if not templates:
-        return {}
-    chosen = scans[scans["chosen"]]
-    return {
-        str(row["scan"]): [template.format(scan=row["scan"], folder=row["folder"]) for template in templates]
-        for row in chosen[["scan", "folder"]].to_dict("records")
-    }
-
-
 def find_pictures(scans: Iterable[str], pictures: Sequence[str], thumbnails: Sequence[str]) -> ScanFiles:
     """Sort the pictures of the scans from the notes of scans that failed.
 

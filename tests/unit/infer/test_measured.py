@@ -18,6 +18,7 @@ from morpho.infer.measured import (
     failures_of,
     gather_metrics,
     read_measured_with,
+    read_repairs,
 )
 from morpho.quality_metrics import METRICS
 from morpho.scans import describe_scans, read_scans
@@ -74,12 +75,21 @@ def test_every_scan_has_a_status_and_failures_come_back(tmp_path: Path) -> None:
         }
     )
     failure = Failure("register", "ANTs gave up", "logs/a.log", "registration_failed")
-    table = add_status(scans, {"sub-02": failure})
+    table = add_status(scans, {"sub-02": failure}, {"sub-01": "qform was singular"})
+    assert table["repairs"].tolist() == ["qform was singular", "", "", ""]
     assert table["status"].tolist() == ["measured", "not chosen", "failed", "not chosen"]
     assert table["reason"].tolist() == ["", "another run was chosen", "ANTs gave up", "no T1w image in anat/"]
     write_table(table, tmp_path / "scans.tsv", describe_scans() | describe_status())
     assert failures_of(read_scans(tmp_path / "scans.tsv")) == {"sub-02": failure}
     assert failures_of(scans) == {}
+
+
+def test_what_was_mended_is_read_from_the_sidecars(tmp_path: Path) -> None:
+    contents = {"sub-01": {"Repairs": ["one thing", "another"]}, "sub-02": {"Repairs": []}, "sub-03": {}}
+    paths = {scan: tmp_path / f"{scan}.json" for scan in [*contents, "sub-04"]}
+    for scan, content in contents.items():
+        paths[scan].write_text(json.dumps(content), encoding="utf-8")
+    assert read_repairs(paths) == {"sub-01": "one thing; another"}
 
 
 def test_metrics_are_stacked_by_scan() -> None:

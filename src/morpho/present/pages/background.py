@@ -19,6 +19,7 @@ COLUMN_LABELS = {
     "column": "column", "used_as": "used as", "kind": "read as", "n_values": "with value", "n_missing": "missing",
     "content": "levels (rows: spellings), or lowest, middle and highest value",
 }  # fmt: skip
+REPAIR_LABELS = {"participant_id": "participant", "session_id": "session", "path": "file", "repairs": "what was mended"}
 SCAN_LABELS = {"participant_id": "participant", "session_id": "session", "path": "file", "reason": "reason"}
 COST_COLUMNS = (
     Column("step", "rule of the workflow", numeric=False),
@@ -61,6 +62,12 @@ def view_sample_page(content: ReportContent) -> dict[str, Any]:
             caption="What the columns of the participants table were read as",
             link=content.link("participants_columns"),
         ),
+        "mended": view_plain(
+            _mended(tables.scans),
+            REPAIR_LABELS,
+            caption="Scans that were mended before they were measured",
+            link=content.link("scans"),
+        ),
         "not_chosen": view_plain(
             _not_chosen(tables.scans),
             SCAN_LABELS,
@@ -76,6 +83,14 @@ def _sites(content: ReportContent) -> pd.DataFrame:
     counts = sites[["n_reference", "n_comparison"]] if len(sites) else pd.DataFrame()
     is_small = bool(((counts > 0) & (counts < content.smallest)).to_numpy().any())
     return sites.iloc[:0] if is_small else sites
+
+
+def _mended(scans: pd.DataFrame) -> pd.DataFrame:
+    """Select the scans of which something was mended."""
+    if "repairs" not in scans:
+        return scans.iloc[:0].assign(repairs="")
+    mended: pd.DataFrame = scans[scans["repairs"].map(text_or) != ""]
+    return mended
 
 
 def _not_chosen(scans: pd.DataFrame) -> pd.DataFrame:
