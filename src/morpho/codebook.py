@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from morpho.columns import spell_levels
 from morpho.errors import ParticipantsError
 
 Codebook = Mapping[str, Mapping[str, Any]]
@@ -72,12 +73,9 @@ def check_codebook(raw: pd.DataFrame, codebook: Codebook, settings: Mapping[str,
     """
     problems = []
     for role in ("group", "sex"):
-        column, levels = settings["columns"].get(role), settings[f"{role}_levels"]
+        column, spellings = settings["columns"].get(role), spell_levels(settings[f"{role}_levels"])
         if column is None or column not in raw:
             continue
-        spellings = {
-            str(spelling).strip().casefold(): level for level, given in levels.items() for spelling in (level, *given)
-        }
         words = {spelling: level for spelling, level in spellings.items() if not spelling.isdigit()}
         texts = describe_levels(codebook, column)
         for code in sorted({cell.strip() for cell in raw[column].dropna() if cell.strip().isdigit()}):
@@ -85,8 +83,9 @@ def check_codebook(raw: pd.DataFrame, codebook: Codebook, settings: Mapping[str,
             said = words.get(text.casefold()) or words.get(text.casefold().removesuffix("s"))
             if read is not None and said is not None and said != read:
                 problems.append(
-                    f"column '{column}': participants.json says that {code} is '{text}', but config "
-                    f"participants.{role}_levels reads {code} as {read}. Correct whichever is wrong"
+                    f"column '{column}': the JSON file beside the table says that {code} is '{text}', but config "
+                    f"participants.{role}_levels reads {code} as {read}. Take {code} from {read} and give it to {said} "
+                    "there, or correct the JSON file"
                 )
     if problems:
         raise ParticipantsError("; ".join(problems))

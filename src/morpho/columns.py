@@ -16,6 +16,15 @@ from morpho.user_tables import list_some
 WEEK = dt.timedelta(weeks=1)
 
 
+def spell_levels(levels: Mapping[str, Iterable[str | int]]) -> dict[str, str]:
+    """Turn levels and their spellings round: spelling without regard to case -> level, which is a spelling of itself.
+
+    >>> spell_levels({"F": ["female", 2]})
+    {'f': 'F', 'female': 'F', '2': 'F'}
+    """
+    return {str(spelling).strip().casefold(): level for level, given in levels.items() for spelling in (level, *given)}
+
+
 def map_levels(
     cells: pd.Series[str], what: str, key: str, levels: Mapping[str, Iterable[str | int]], problems: list[str]
 ) -> pd.Series[str]:
@@ -36,10 +45,7 @@ def map_levels(
     -------
     Level of each cell, NaN where it is missing or unknown.
     """
-    spellings = {
-        str(spelling).strip().casefold(): level for level, given in levels.items() for spelling in (level, *given)
-    }
-    mapped = cells.str.casefold().map(spellings).astype("str")
+    mapped = cells.str.casefold().map(spell_levels(levels)).astype("str")
     unknown = cells[cells.notna() & mapped.isna()].value_counts()
     if len(unknown):
         seen = list_some(f"'{value}' ({count} x)" for value, count in unknown.items())

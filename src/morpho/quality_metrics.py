@@ -169,7 +169,7 @@ FLAGS: dict[str, str] = {
     "asymmetric_regions": "left and right of a region of unequal volume",
     "extreme_deformation": "the alignment had to deform the brain much",
     "thick_voxels": "thick voxels",
-    "region_volume_outlier": "a region's volume is far from what age, sex and head size predict in this cohort",
+    "region_volume_outlier": "a region's volume is far from what age, sex, head size and site predict in this cohort",
     "unusual_overall": "all metrics together are far from the cohort",
 }
 

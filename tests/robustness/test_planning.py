@@ -13,6 +13,7 @@ from morpho.bids import find_scans
 ROOT = Path(__file__).parents[2]
 JOBS = re.compile(r"^(\w+)\s+(\d+)$", re.MULTILINE)
 DECLARED = re.compile(r"^ *rule (\w+):\n(?: {4}(?!resources).*\n)* {4}resources: (.*)$", re.MULTILINE)
+AMOUNT = re.compile(r"\b(?:mem_mb|runtime) *[=:]")
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 
 
@@ -82,3 +83,11 @@ def test_every_rule_declares_memory_and_time(tmp_path: Path) -> None:
     without = [rule for rule, given in declared.items() if not {"mem_mb", "runtime"} <= set(given)]
     assert without == []
     assert int(declared["measure_scan"]["mem_mb"]) >= 1500
+
+
+def test_memory_and_time_grow_with_each_attempt() -> None:
+    files = [*RULES, *sorted((ROOT / "profiles").glob("*/config.yaml"))]
+    lines = [line.split("#")[0] for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    declared = {line.strip(): len(AMOUNT.findall(line)) for line in lines if AMOUNT.search(line)}
+    assert len(declared) >= 8
+    assert [line for line, amounts in declared.items() if line.count("* attempt") != amounts] == []

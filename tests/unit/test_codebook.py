@@ -30,7 +30,9 @@ def codebook(folder: Path, content: object) -> dict[str, dict[str, object]]:
     ],
 )
 def test_sexes_that_the_codebook_has_the_other_way_round_are_refused(tmp_path: Path, about: object) -> None:
-    wanted = r"(?i)1 is 'female', but .*sex_levels reads 1 as M\..*2 is 'males?', but .* reads 2 as F\."
+    wanted = (
+        r"(?i)1 is 'female', but .*sex_levels reads 1 as M\. Take 1 .* to F there.*2 is 'males?', but .* as F\. Take"
+    )
     with pytest.raises(ParticipantsError, match=wanted):
         check_codebook(RAW, codebook(tmp_path, about), LEVELS)
 

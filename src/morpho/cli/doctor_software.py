@@ -92,6 +92,7 @@ def check_clusters() -> list[Finding]:
 
 
 def _find_slurm_needs() -> Path:
+    """Find the file with Slurm's plugin."""
     try:
         return pipeline_folder() / SLURM_NEEDS
     except CommandLineError:  # that the workflow is missing is a finding of its own

@@ -109,9 +109,7 @@ def _explain_difference(digests: Mapping[str, str], counts: list[tuple[str, int]
     )
 
 
-def add_status(
-    scans: pd.DataFrame, failures: Mapping[str, Failure], repairs: Mapping[str, str] | None = None
-) -> pd.DataFrame:
+def add_status(scans: pd.DataFrame, failures: Mapping[str, Failure], repairs: Mapping[str, str]) -> pd.DataFrame:
     """Add to the scans table what became of each scan.
 
     Parameters
@@ -128,7 +126,6 @@ def add_status(
     With the columns ``status`` (measured, failed, not chosen), ``stage``, ``code`` and ``log`` of a failure, and
     ``repairs``; ``reason`` says why a scan was not chosen or what failed.
     """
-    mended = repairs or {}
     failed = scans["chosen"] & scans["scan"].isin(list(failures))
     notes = [failures[scan] if is_failed else None for scan, is_failed in zip(scans["scan"], failed, strict=True)]
     status = pd.Series(NOT_CHOSEN, index=scans.index).mask(scans["chosen"], MEASURED).mask(failed, FAILED)
@@ -139,7 +136,8 @@ def add_status(
         reason=[note.reason if note else reason for note, reason in zip(notes, scans["reason"], strict=True)],
         log=[note.log if note else "" for note in notes],
         repairs=[
-            mended.get(scan, "") if state == MEASURED else "" for scan, state in zip(scans["scan"], status, strict=True)
+            repairs.get(scan, "") if state == MEASURED else ""
+            for scan, state in zip(scans["scan"], status, strict=True)
         ],
     )
 
